@@ -1,0 +1,197 @@
+package v1alpha1
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// BuildSpec is one job of a buildset, frozen: everything that can change its
+// result is here, so that a retry runs exactly the same.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a build's spec is immutable"
+type BuildSpec struct {
+	// buildSet that the build belongs to.
+	// +kubebuilder:validation:MaxLength=253
+	BuildSet string `json:"buildSet"`
+	// item is the name of the QueueItem.
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item"`
+	// pipeline of the item.
+	// +kubebuilder:validation:MaxLength=253
+	Pipeline string `json:"pipeline"`
+	// change that is tested.
+	Change ChangeRef `json:"change"`
+	// ahead are the changes that are merged into the tested state before this one, in order.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=atomic
+	Ahead []ChangeRef `json:"ahead,omitempty"`
+	// states are the commits that the job sees: one for each repository it uses.
+	// +kubebuilder:validation:MaxItems=512
+	// +listType=atomic
+	States []BranchState `json:"states"`
+	// job is what to run.
+	Job FrozenJob `json:"job"`
+}
+
+// FrozenJob is a job with all its parents and variants applied.
+type FrozenJob struct {
+	// name of the job.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// voting jobs decide the buildset's result.
+	Voting bool `json:"voting"`
+	// attempts, including the first.
+	// +kubebuilder:validation:Minimum=1
+	Attempts int32 `json:"attempts"`
+	// timeout of pre-run and run together, in seconds; 0 is no limit.
+	// +optional
+	Timeout int64 `json:"timeout,omitempty"`
+	// postTimeout of each post-run playbook, in seconds; 0 is no limit.
+	// +optional
+	PostTimeout int64 `json:"postTimeout,omitempty"`
+	// preRun, run and postRun in the order in which they run.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=atomic
+	PreRun []Playbook `json:"preRun,omitempty"`
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=atomic
+	Run []Playbook `json:"run"`
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=atomic
+	PostRun []Playbook `json:"postRun,omitempty"`
+	// nodes to run on; the first one runs the scripts.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Nodes []NodeSpec `json:"nodes,omitempty"`
+	// requiredProjects are repositories that the job has in its workspace besides the change's own.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=atomic
+	RequiredProjects []ProjectRef `json:"requiredProjects,omitempty"`
+	// vars of the job.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	Vars *apiextensionsv1.JSON `json:"vars,omitempty"`
+}
+
+// Playbook is one thing to run.
+type Playbook struct {
+	// path inside the repository.
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path"`
+	// project that has it.
+	Project ProjectRef `json:"project"`
+	// branch of the project.
+	// +kubebuilder:validation:MaxLength=255
+	Branch string `json:"branch"`
+	// commit from which it is taken.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Commit string `json:"commit,omitempty"`
+	// trusted playbooks come from a config project.
+	// +optional
+	Trusted bool `json:"trusted,omitempty"`
+}
+
+// BuildPhase is where a build stands.
+// +kubebuilder:validation:Enum=Waiting;Nodes;Starting;Running;Done
+type BuildPhase string
+
+// Phases of a build.
+const (
+	// BuildWaiting has jobs to wait for.
+	BuildWaiting BuildPhase = "Waiting"
+	// BuildNodes waits for nodes.
+	BuildNodes BuildPhase = "Nodes"
+	// BuildStarting has its nodes and waits for its executor Pod.
+	BuildStarting BuildPhase = "Starting"
+	// BuildRunning has a running executor Pod.
+	BuildRunning BuildPhase = "Running"
+	// BuildDone has a result.
+	BuildDone BuildPhase = "Done"
+)
+
+// BuildStatus is written by the build controller.
+type BuildStatus struct {
+	// phase of the build.
+	// +optional
+	Phase BuildPhase `json:"phase,omitempty"`
+	// attempt that is running or was the last, from 1.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+	// result: SUCCESS, FAILURE, TIMED_OUT, POST_FAILURE, RETRY_LIMIT,
+	// NODE_FAILURE, SKIPPED, CANCELED or ERROR.
+	// +optional
+	// +kubebuilder:validation:Enum=SUCCESS;FAILURE;TIMED_OUT;POST_FAILURE;RETRY_LIMIT;NODE_FAILURE;SKIPPED;CANCELED;ERROR
+	Result string `json:"result,omitempty"`
+	// reason for the result or the last retry, in words for the author of the change.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+	// firstFailure is the first line of the log that tells what failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	FirstFailure string `json:"firstFailure,omitempty"`
+	// nodeRequest of this attempt.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	NodeRequest string `json:"nodeRequest,omitempty"`
+	// pod is the executor Pod of this attempt.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod,omitempty"`
+	// logURL is where people read the log.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	LogURL string `json:"logURL,omitempty"`
+	// startedAt is when the executor Pod of the last attempt started.
+	// +optional
+	StartedAt *metav1.MicroTime `json:"startedAt,omitempty"`
+	// completedAt is when the build was decided.
+	// +optional
+	CompletedAt *metav1.MicroTime `json:"completedAt,omitempty"`
+	// conditions: Completed.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Build is one job of a buildset.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=gozer
+// +kubebuilder:printcolumn:name="Job",type=string,JSONPath=`.spec.job.name`
+// +kubebuilder:printcolumn:name="Change",type=string,JSONPath=`.metadata.annotations['gozer\.dev/change']`
+// +kubebuilder:printcolumn:name="Pipeline",type=string,JSONPath=`.spec.pipeline`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Attempt",type=integer,JSONPath=`.status.attempt`
+// +kubebuilder:printcolumn:name="Result",type=string,JSONPath=`.status.result`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`,priority=1
+type Build struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the frozen job and the commits it sees.
+	Spec BuildSpec `json:"spec"`
+	// status tells how far it is and what came of it.
+	// +optional
+	Status BuildStatus `json:"status,omitempty"`
+}
+
+// BuildList is a list of Builds.
+//
+// +kubebuilder:object:root=true
+type BuildList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Build `json:"items"`
+}

@@ -1,0 +1,163 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// BuildSetSpec is one attempt to test an item: on one speculative state, with one set of jobs.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a buildset's spec is immutable"
+type BuildSetSpec struct {
+	// item is the name of the QueueItem.
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item"`
+	// queue is the name of the item's ChangeQueue.
+	// +kubebuilder:validation:MaxLength=253
+	Queue string `json:"queue"`
+	// epoch of the item that is tested.
+	// +kubebuilder:validation:Minimum=1
+	Epoch int32 `json:"epoch"`
+	// jobs and how they depend on one another; each has a Build.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=map
+	// +listMapKey=name
+	Jobs []BuildSetJob `json:"jobs"`
+}
+
+// BuildSetJob is one job of the graph.
+type BuildSetJob struct {
+	// name of the job.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// build is the name of the Build that runs it.
+	// +kubebuilder:validation:MaxLength=253
+	Build string `json:"build"`
+	// voting jobs decide the result.
+	Voting bool `json:"voting"`
+	// dependencies must have succeeded before this job starts.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=map
+	// +listMapKey=name
+	Dependencies []JobDependency `json:"dependencies,omitempty"`
+	// attempts that the job has before its result is RETRY_LIMIT.
+	// +kubebuilder:validation:Minimum=1
+	Attempts int32 `json:"attempts"`
+	// nodes that the job runs on.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Nodes []NodeSpec `json:"nodes,omitempty"`
+}
+
+// JobDependency is an edge of the job graph.
+type JobDependency struct {
+	// name of the job that comes first.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// soft dependencies are waited for only when they run at all.
+	// +optional
+	Soft bool `json:"soft,omitempty"`
+}
+
+// NodeSpec is one node that a job asks for.
+type NodeSpec struct {
+	// name of the node in the job, e.g. "controller".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// label that a NodePool provides, e.g. "debian".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Label string `json:"label"`
+	// groups of the job's inventory that the node is in.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=set
+	Groups []string `json:"groups,omitempty"`
+}
+
+// BuildSetStatus is written by the buildset controller.
+type BuildSetStatus struct {
+	// jobs as far as they are decided, in the order of the spec.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=map
+	// +listMapKey=name
+	Jobs []JobStatus `json:"jobs,omitempty"`
+	// failing is true as soon as the item cannot succeed on this state.
+	// +optional
+	Failing bool `json:"failing,omitempty"`
+	// canceled buildsets were overtaken: the item got another state or left its queue.
+	// +optional
+	Canceled bool `json:"canceled,omitempty"`
+	// result once all jobs are decided: SUCCESS, FAILURE or CANCELED.
+	// +optional
+	// +kubebuilder:validation:Enum=SUCCESS;FAILURE;CANCELED
+	Result string `json:"result,omitempty"`
+	// reason for the result or the failure, in words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+	// progress tells how many jobs are done, e.g. "1/2".
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Progress string `json:"progress,omitempty"`
+	// completedAt is when the last job was decided.
+	// +optional
+	CompletedAt *metav1.MicroTime `json:"completedAt,omitempty"`
+	// conditions: Completed.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// JobStatus is what is known of one job of the buildset.
+type JobStatus struct {
+	// name of the job.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// started jobs have been allowed to ask for nodes.
+	// +optional
+	Started bool `json:"started,omitempty"`
+	// result of the job: see Build.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Result string `json:"result,omitempty"`
+	// reason for the result, in words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+}
+
+// BuildSet is one attempt to test an item on one speculative state.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=bs,categories=gozer
+// +kubebuilder:printcolumn:name="Item",type=string,JSONPath=`.spec.item`
+// +kubebuilder:printcolumn:name="Epoch",type=integer,JSONPath=`.spec.epoch`
+// +kubebuilder:printcolumn:name="Progress",type=string,JSONPath=`.status.progress`
+// +kubebuilder:printcolumn:name="Failing",type=boolean,JSONPath=`.status.failing`
+// +kubebuilder:printcolumn:name="Result",type=string,JSONPath=`.status.result`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type BuildSet struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the state and the jobs.
+	Spec BuildSetSpec `json:"spec"`
+	// status tells how far the jobs are.
+	// +optional
+	Status BuildSetStatus `json:"status,omitempty"`
+}
+
+// BuildSetList is a list of BuildSets.
+//
+// +kubebuilder:object:root=true
+type BuildSetList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []BuildSet `json:"items"`
+}

@@ -1,0 +1,127 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// NodeRequestSpec asks for the nodes of one attempt of one build.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a node request's spec is immutable"
+type NodeRequestSpec struct {
+	// build that asks.
+	// +kubebuilder:validation:MaxLength=253
+	Build string `json:"build"`
+	// attempt of the build.
+	// +kubebuilder:validation:Minimum=1
+	Attempt int32 `json:"attempt"`
+	// nodes wanted: all or none.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=name
+	Nodes []NodeSpec `json:"nodes"`
+	// priority orders requests: lower is served first (high precedence 100, normal 200, low 300).
+	// +optional
+	// +kubebuilder:default=200
+	Priority int32 `json:"priority,omitempty"`
+}
+
+// NodeRequestState is where a request stands.
+// +kubebuilder:validation:Enum=Requested;Pending;Fulfilled;Failed;Released
+type NodeRequestState string
+
+// States of a node request.
+const (
+	// NodesRequested waits for room.
+	NodesRequested NodeRequestState = "Requested"
+	// NodesPending has Pods that are starting.
+	NodesPending NodeRequestState = "Pending"
+	// NodesFulfilled has all its nodes ready.
+	NodesFulfilled NodeRequestState = "Fulfilled"
+	// NodesFailed cannot be served; message says why.
+	NodesFailed NodeRequestState = "Failed"
+	// NodesReleased is done with: its Pods are gone or going.
+	NodesReleased NodeRequestState = "Released"
+)
+
+// NodeRequestStatus is written by the noderequest controller.
+type NodeRequestStatus struct {
+	// state of the request.
+	// +optional
+	State NodeRequestState `json:"state,omitempty"`
+	// message says why it waits or failed, in plain words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// lost tells that a node vanished after the request was fulfilled.
+	// +optional
+	Lost bool `json:"lost,omitempty"`
+	// nodes that were made, in the order of the spec.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=name
+	Nodes []NodeStatus `json:"nodes,omitempty"`
+	// conditions: Ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// NodeStatus is one node Pod.
+type NodeStatus struct {
+	// name of the node in the job.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// label it was made for.
+	// +kubebuilder:validation:MaxLength=255
+	Label string `json:"label"`
+	// pod that is the node.
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod"`
+	// address of the Pod.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Address string `json:"address,omitempty"`
+	// user that commands run as.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	User string `json:"user,omitempty"`
+	// home of that user; the workspace goes there.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Home string `json:"home,omitempty"`
+	// hostKey is the node's public SSH key.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	HostKey string `json:"hostKey,omitempty"`
+}
+
+// NodeRequest asks for the nodes of one attempt of a build.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=nr,categories=gozer
+// +kubebuilder:printcolumn:name="Build",type=string,JSONPath=`.spec.build`
+// +kubebuilder:printcolumn:name="Attempt",type=integer,JSONPath=`.spec.attempt`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type NodeRequest struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what is asked for.
+	Spec NodeRequestSpec `json:"spec"`
+	// status tells what was given.
+	// +optional
+	Status NodeRequestStatus `json:"status,omitempty"`
+}
+
+// NodeRequestList is a list of NodeRequests.
+//
+// +kubebuilder:object:root=true
+type NodeRequestList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []NodeRequest `json:"items"`
+}

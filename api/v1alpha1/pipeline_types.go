@@ -1,0 +1,298 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Manager is how a pipeline treats its queues.
+// +kubebuilder:validation:Enum=independent;dependent
+type Manager string
+
+const (
+	// ManagerIndependent tests each change on its own; nothing is merged.
+	ManagerIndependent Manager = "independent"
+	// ManagerDependent is the gate: changes are tested on the ones ahead and merged in order.
+	ManagerDependent Manager = "dependent"
+)
+
+// PipelineSpec is a workflow: what starts it, what a change must fulfil, how
+// its queues behave, and whom it tells. Same words as Zuul's `pipeline` object.
+type PipelineSpec struct {
+	// manager is "independent" (check) or "dependent" (gate).
+	Manager Manager `json:"manager"`
+	// description for people.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Description string `json:"description,omitempty"`
+
+	// precedence orders requests for nodes between pipelines.
+	// +optional
+	// +kubebuilder:default=normal
+	// +kubebuilder:validation:Enum=high;normal;low
+	Precedence string `json:"precedence,omitempty"`
+
+	// postReview says that only reviewed changes get here, so that jobs which need that may run.
+	// +optional
+	PostReview bool `json:"postReview,omitempty"`
+
+	// supersedes names pipelines that a change leaves when it enters this one.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=set
+	Supersedes []string `json:"supersedes,omitempty"`
+
+	// triggers say which events enqueue a change; any one suffices.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Triggers []Trigger `json:"triggers,omitempty"`
+	// require lists what a change of a connection must fulfil to enter.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Require []Requirement `json:"require,omitempty"`
+	// reject lists what keeps a change of a connection out.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Reject []Requirement `json:"reject,omitempty"`
+
+	// window bounds how many items at the front of a queue are worked on.
+	// +optional
+	Window *Window `json:"window,omitempty"`
+
+	// messages replace the first lines of reports.
+	// +optional
+	Messages Messages `json:"messages,omitempty"`
+
+	// reporters say what to tell a code host, by occasion.
+	// +optional
+	Reporters Reporters `json:"reporters,omitempty"`
+}
+
+// Trigger matches events of one connection. All attributes given must match;
+// of a list, any one.
+type Trigger struct {
+	// connection whose events are looked at.
+	// +kubebuilder:validation:MaxLength=63
+	Connection string `json:"connection"`
+	// event is the kind of event.
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push
+	Event string `json:"event"`
+	// actions of the event: opened, changed, reopened, closed, comment, labeled,
+	// unlabeled for pull_request; submitted, dismissed for pull_request_review.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	Actions []string `json:"actions,omitempty"`
+	// branches are regular expressions (RE2), matched at the start of the branch's name.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Branches []string `json:"branches,omitempty"`
+	// comments are regular expressions (RE2), searched in the comment.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Comments []string `json:"comments,omitempty"`
+	// states of a review: approved, changes_requested, commented.
+	// +optional
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=atomic
+	States []string `json:"states,omitempty"`
+	// labels that were added or removed.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Labels []string `json:"labels,omitempty"`
+}
+
+// Requirement is what a change must have, or must not have.
+type Requirement struct {
+	// connection whose changes are looked at.
+	// +kubebuilder:validation:MaxLength=63
+	Connection string `json:"connection"`
+	// open asks whether the change is open.
+	// +optional
+	Open *bool `json:"open,omitempty"`
+	// merged asks whether the change is merged.
+	// +optional
+	Merged *bool `json:"merged,omitempty"`
+	// draft asks whether the change is a draft.
+	// +optional
+	Draft *bool `json:"draft,omitempty"`
+	// currentPatchset asks that the event is about the latest version.
+	// +optional
+	CurrentPatchset *bool `json:"currentPatchset,omitempty"`
+	// reviews each must be given by some reviewer (require), or any keeps out (reject).
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	Reviews []ReviewRequirement `json:"reviews,omitempty"`
+	// labels all must be there (require), or any keeps out (reject).
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Labels []string `json:"labels,omitempty"`
+}
+
+// ReviewRequirement matches one reviewer's current verdict on the current patchset.
+type ReviewRequirement struct {
+	// type of the review.
+	// +optional
+	// +kubebuilder:validation:Enum=approved;changes_requested;comment
+	Type string `json:"type,omitempty"`
+	// username is a regular expression (RE2) that the reviewer's whole name matches.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Username string `json:"username,omitempty"`
+	// permission that the reviewer must have at least.
+	// +optional
+	// +kubebuilder:validation:Enum=read;write;admin
+	Permission string `json:"permission,omitempty"`
+}
+
+// Window is the part of a dependent queue that is worked on. It grows when a
+// change merges and shrinks when one fails.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.ceiling) || self.ceiling >= self.floor",message="ceiling must not be below floor"
+type Window struct {
+	// initial size in items; 0 is no bound.
+	// +optional
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=0
+	Initial int32 `json:"initial"`
+	// floor is the least it shrinks to.
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	Floor int32 `json:"floor,omitempty"`
+	// ceiling is the most it grows to; unset is no bound.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Ceiling *int32 `json:"ceiling,omitempty"`
+	// increaseType is how it grows: by increaseFactor (linear) or times increaseFactor (exponential).
+	// +optional
+	// +kubebuilder:default=linear
+	// +kubebuilder:validation:Enum=linear;exponential
+	IncreaseType string `json:"increaseType,omitempty"`
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	IncreaseFactor int32 `json:"increaseFactor,omitempty"`
+	// decreaseType is how it shrinks: by decreaseFactor (linear) or divided by decreaseFactor (exponential).
+	// +optional
+	// +kubebuilder:default=exponential
+	// +kubebuilder:validation:Enum=linear;exponential
+	DecreaseType string `json:"decreaseType,omitempty"`
+	// +optional
+	// +kubebuilder:default=2
+	// +kubebuilder:validation:Minimum=1
+	DecreaseFactor int32 `json:"decreaseFactor,omitempty"`
+}
+
+// Messages are the first lines of reports.
+type Messages struct {
+	// start is said when the first jobs of a change start; "{pipeline.name}" and "{item_url}" are filled in.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Start string `json:"start,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Success string `json:"success,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Failure string `json:"failure,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	MergeConflict string `json:"mergeConflict,omitempty"`
+	// footer is appended to every report.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Footer string `json:"footer,omitempty"`
+}
+
+// Reporters are the actions taken on each occasion.
+type Reporters struct {
+	// start: the first jobs of the change start.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Start []ReportAction `json:"start,omitempty"`
+	// success: all voting jobs succeeded.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Success []ReportAction `json:"success,omitempty"`
+	// failure: a voting job failed, the change does not merge, or its configuration is wrong.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Failure []ReportAction `json:"failure,omitempty"`
+	// dequeue: the change left before it was decided.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Dequeue []ReportAction `json:"dequeue,omitempty"`
+}
+
+// ReportAction is what to do on one code host.
+type ReportAction struct {
+	// connection to act through; only changes of that connection are acted on.
+	// +kubebuilder:validation:MaxLength=63
+	Connection string `json:"connection"`
+	// status to set on the change's head commit, with context "<tenant>/<pipeline>".
+	// +optional
+	// +kubebuilder:validation:Enum=pending;success;failure
+	Status string `json:"status,omitempty"`
+	// comment says whether to comment on the change.
+	// +optional
+	Comment bool `json:"comment,omitempty"`
+	// merge says whether to merge the change.
+	// +optional
+	Merge bool `json:"merge,omitempty"`
+}
+
+// PipelineStatus is written by the pipeline controller.
+type PipelineStatus struct {
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Ready is true when events of the pipeline's connections are acted on.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Pipeline is a workflow of a tenant. Pipelines from a config project are
+// owned by the Tenant and follow the repository; others are yours to apply.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=gozer
+// +kubebuilder:printcolumn:name="Manager",type=string,JSONPath=`.spec.manager`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Pipeline struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the workflow.
+	Spec PipelineSpec `json:"spec"`
+	// status tells whether the pipeline is in force.
+	// +optional
+	Status PipelineStatus `json:"status,omitempty"`
+}
+
+// PipelineList is a list of Pipelines.
+//
+// +kubebuilder:object:root=true
+type PipelineList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Pipeline `json:"items"`
+}

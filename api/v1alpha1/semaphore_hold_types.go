@@ -1,0 +1,130 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// SemaphoreSpec bounds how many builds of a tenant hold it at once.
+type SemaphoreSpec struct {
+	// max holders.
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	Max int32 `json:"max"`
+}
+
+// SemaphoreStatus is written by the buildset controller.
+type SemaphoreStatus struct {
+	// holders are the names of the Builds that hold it.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=set
+	Holders []string `json:"holders,omitempty"`
+}
+
+// Semaphore bounds how many builds of a tenant that name it run at once.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=gozer
+// +kubebuilder:printcolumn:name="Max",type=integer,JSONPath=`.spec.max`
+// +kubebuilder:printcolumn:name="Holders",type=string,JSONPath=`.status.holders`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Semaphore struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the bound.
+	Spec SemaphoreSpec `json:"spec"`
+	// status tells who holds it.
+	// +optional
+	Status SemaphoreStatus `json:"status,omitempty"`
+}
+
+// SemaphoreList is a list of Semaphores.
+//
+// +kubebuilder:object:root=true
+type SemaphoreList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Semaphore `json:"items"`
+}
+
+// HoldSpec asks to keep the nodes of failing builds (Zuul: autohold).
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.change) && has(self.ref))",message="give change or ref, not both"
+type HoldSpec struct {
+	// project is the canonical name of the project whose builds are meant.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Project string `json:"project"`
+	// job whose nodes are kept.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Job string `json:"job"`
+	// change narrows it to one change, by number.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Change *int64 `json:"change,omitempty"`
+	// ref narrows it to refs that match this regular expression (RE2).
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Ref *string `json:"ref,omitempty"`
+	// reason, for people.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
+	// count of builds whose nodes are kept.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	Count int32 `json:"count,omitempty"`
+	// nodeExpiration, in seconds, after which kept nodes are deleted.
+	// +optional
+	// +kubebuilder:default=86400
+	// +kubebuilder:validation:Minimum=60
+	NodeExpiration int64 `json:"nodeExpiration,omitempty"`
+}
+
+// HoldStatus is written by the noderequest controller.
+type HoldStatus struct {
+	// builds whose nodes are kept.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=set
+	Builds []string `json:"builds,omitempty"`
+	// conditions: Ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Hold keeps the nodes of failing builds for a person to look at.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=gozer
+// +kubebuilder:printcolumn:name="Project",type=string,JSONPath=`.spec.project`
+// +kubebuilder:printcolumn:name="Job",type=string,JSONPath=`.spec.job`
+// +kubebuilder:printcolumn:name="Count",type=integer,JSONPath=`.spec.count`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Hold struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says which builds are meant.
+	Spec HoldSpec `json:"spec"`
+	// status tells which nodes are kept.
+	// +optional
+	Status HoldStatus `json:"status,omitempty"`
+}
+
+// HoldList is a list of Holds.
+//
+// +kubebuilder:object:root=true
+type HoldList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Hold `json:"items"`
+}

@@ -1,0 +1,119 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Labels and annotations that Gozer sets. All others on its objects are yours.
+const (
+	// LabelPipeline, LabelQueue, LabelItem, LabelBuildSet, LabelBuild and
+	// LabelNodeRequest name the owner of an object, for `kubectl get -l`.
+	LabelPipeline    = "gozer.dev/pipeline"
+	LabelQueue       = "gozer.dev/queue"
+	LabelItem        = "gozer.dev/item"
+	LabelBuildSet    = "gozer.dev/buildset"
+	LabelBuild       = "gozer.dev/build"
+	LabelNodeRequest = "gozer.dev/noderequest"
+	// LabelRole tells Pods apart: "node" or "executor".
+	LabelRole = "gozer.dev/role"
+	// LabelJob is the job's name, shortened to a label value.
+	LabelJob = "gozer.dev/job"
+
+	// AnnotationDequeue on a QueueItem asks for it to be taken out of its
+	// queue; the value is the reason, which is reported.
+	AnnotationDequeue = "gozer.dev/dequeue"
+	// AnnotationChange names the change for people: "acme/api#12,3f2c1d4e5".
+	AnnotationChange = "gozer.dev/change"
+)
+
+// Condition types. Every kind's Ready says in one word whether it does its work.
+const (
+	ConditionReady = "Ready"
+	// ConditionPrepared of a QueueItem: its speculative state is merged and its jobs are known.
+	ConditionPrepared = "Prepared"
+	// ConditionCompleted of a QueueItem, BuildSet or Build: it is decided; the reason is the result.
+	ConditionCompleted = "Completed"
+	// ConditionReported of a QueueItem: the code host has been told.
+	ConditionReported = "Reported"
+	// ConditionMerged of a QueueItem: the change is in its branch, with exactly the tree that was tested.
+	ConditionMerged = "Merged"
+)
+
+// ProjectRef names one repository of one code host.
+type ProjectRef struct {
+	// connection is the name of the Connection through which the project is reached.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Connection string `json:"connection"`
+	// hostname is the canonical host name of that connection, e.g. "github.com".
+	// +kubebuilder:validation:MaxLength=253
+	Hostname string `json:"hostname"`
+	// name is the path of the repository on that host, e.g. "acme/api".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+}
+
+// BranchState is a commit of one branch of one project.
+type BranchState struct {
+	// project that the branch belongs to.
+	Project ProjectRef `json:"project"`
+	// branch, without "refs/heads/".
+	// +kubebuilder:validation:MaxLength=255
+	Branch string `json:"branch"`
+	// base is the branch's own head when it was frozen for this item.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Base string `json:"base,omitempty"`
+	// commit is the prepared state: base plus the changes ahead plus this one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Commit string `json:"commit,omitempty"`
+	// tree of commit. What is merged must have exactly this tree.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Tree string `json:"tree,omitempty"`
+}
+
+// ChangeRef is one patchset of a proposed change, as it was when it was enqueued.
+type ChangeRef struct {
+	// project that the change belongs to.
+	Project ProjectRef `json:"project"`
+	// number of the pull request or review on the code host.
+	// +kubebuilder:validation:Minimum=1
+	Number int64 `json:"number"`
+	// patchset identifies the version: the head commit for pull requests.
+	// +kubebuilder:validation:MaxLength=64
+	Patchset string `json:"patchset"`
+	// head is the commit that the change proposes.
+	// +kubebuilder:validation:MaxLength=64
+	Head string `json:"head"`
+	// ref is where head is fetched from, e.g. "refs/pull/1/head".
+	// +kubebuilder:validation:MaxLength=255
+	Ref string `json:"ref"`
+	// branch that the change is to be merged into.
+	// +kubebuilder:validation:MaxLength=255
+	Branch string `json:"branch"`
+	// url of the change, for people.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	URL string `json:"url,omitempty"`
+	// title of the change, cut to 200 characters.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1000
+	Title string `json:"title,omitempty"`
+	// author of the change on the code host.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Author string `json:"author,omitempty"`
+}
+
+// Decision is one entry of an item's decision log: what was decided and why.
+type Decision struct {
+	// time of the decision.
+	Time metav1.MicroTime `json:"time"`
+	// action taken, e.g. "Enqueued", "Prepared", "Reset", "Reported", "Merged".
+	// +kubebuilder:validation:MaxLength=40
+	Action string `json:"action"`
+	// message says why, in words for the author of the change.
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
+}

@@ -1,0 +1,147 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// TriggerEventSpec is one thing that happened, as a code host told it or a
+// person asked for it. It is stored before the host gets its answer.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an event's spec is immutable"
+type TriggerEventSpec struct {
+	// connection that the event came through.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Connection string `json:"connection"`
+	// delivery is the host's id of the webhook delivery.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Delivery string `json:"delivery,omitempty"`
+	// event is the kind: pull_request, pull_request_review, push, or enqueue when a person asked.
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push;enqueue
+	Event string `json:"event"`
+	// action of the event, e.g. opened, changed, closed, comment, submitted.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Action string `json:"action,omitempty"`
+	// project is the repository's path on the host.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Project string `json:"project"`
+	// number of the change; 0 for events about a ref.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Number int64 `json:"number,omitempty"`
+	// patchset that the event is about; empty when the host does not say.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Patchset string `json:"patchset,omitempty"`
+	// branch that the change is to be merged into, or that was pushed to.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Branch string `json:"branch,omitempty"`
+	// ref, oldRev and newRev of a push.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Ref string `json:"ref,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	OldRev string `json:"oldRev,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	NewRev string `json:"newRev,omitempty"`
+	// comment, cut to 8 KiB.
+	// +optional
+	// +kubebuilder:validation:MaxLength=8192
+	Comment string `json:"comment,omitempty"`
+	// state of a review: approved, changes_requested, commented.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	State string `json:"state,omitempty"`
+	// label that was added or removed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Label string `json:"label,omitempty"`
+	// account that caused the event.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Account string `json:"account,omitempty"`
+	// tenant and pipeline to enqueue into, for the event enqueue.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Tenant string `json:"tenant,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Pipeline string `json:"pipeline,omitempty"`
+	// receivedAt orders events.
+	ReceivedAt metav1.MicroTime `json:"receivedAt"`
+}
+
+// TriggerEventStatus is written by the pipeline controller.
+type TriggerEventStatus struct {
+	// tenants that have dealt with the event.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=map
+	// +listMapKey=tenant
+	Tenants []EventOutcome `json:"tenants,omitempty"`
+}
+
+// EventOutcome is what a tenant made of an event.
+type EventOutcome struct {
+	// tenant is the namespace of the tenant.
+	// +kubebuilder:validation:MaxLength=63
+	Tenant string `json:"tenant"`
+	// pipelines that took it or refused it, at most 20.
+	// +optional
+	// +kubebuilder:validation:MaxItems=20
+	// +listType=map
+	// +listMapKey=pipeline
+	Pipelines []PipelineOutcome `json:"pipelines,omitempty"`
+}
+
+// PipelineOutcome is what a pipeline made of an event that one of its triggers matched.
+type PipelineOutcome struct {
+	// pipeline that was asked.
+	// +kubebuilder:validation:MaxLength=253
+	Pipeline string `json:"pipeline"`
+	// item that was enqueued; empty when it was refused.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item,omitempty"`
+	// message says why it was refused or what was done, in words.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// TriggerEvent is one thing that happened on a code host. It goes an hour
+// after every tenant that has the project dealt with it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=te,categories=gozer
+// +kubebuilder:printcolumn:name="Connection",type=string,JSONPath=`.spec.connection`
+// +kubebuilder:printcolumn:name="Event",type=string,JSONPath=`.spec.event`
+// +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.action`
+// +kubebuilder:printcolumn:name="Project",type=string,JSONPath=`.spec.project`
+// +kubebuilder:printcolumn:name="Number",type=integer,JSONPath=`.spec.number`
+// +kubebuilder:printcolumn:name="Done by",type=string,JSONPath=`.status.tenants[*].tenant`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type TriggerEvent struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what happened.
+	Spec TriggerEventSpec `json:"spec"`
+	// status tells what was made of it.
+	// +optional
+	Status TriggerEventStatus `json:"status,omitempty"`
+}
+
+// TriggerEventList is a list of TriggerEvents.
+//
+// +kubebuilder:object:root=true
+type TriggerEventList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []TriggerEvent `json:"items"`
+}

@@ -1,0 +1,132 @@
+// Package buildspec is what the manager and an executor Pod say to each other:
+// the specification of one build that goes in, and the outcome that comes out.
+//
+// The specification is mounted as a file; secrets (keys, tokens) are separate
+// files and never part of it. The outcome is the executor's termination
+// message, so that it survives in the Pod's status whoever is away.
+package buildspec
+
+import "github.com/gozer-dev/gozer/internal/model"
+
+// Where things lie in an executor Pod.
+const (
+	SpecFile      = "/etc/gozer/build/spec.json"
+	KeysDir       = "/etc/gozer/keys"
+	ClientKeyFile = KeysDir + "/client_key" // OpenSSH private key
+	GitTokenFile  = KeysDir + "/git_token"
+	LogTokenFile  = KeysDir + "/log_token"
+	OutcomeFile   = "/dev/termination-log"
+	WorkDir       = "/work" // an emptyDir
+)
+
+// Where things lie in a node Pod.
+const (
+	AgentBinary       = "/gozer/gozer"
+	HostKeyFile       = "/etc/gozer/node/host_key"       // OpenSSH private key
+	AuthorizedKeyFile = "/etc/gozer/node/authorized_key" // one line of authorized_keys
+	SSHPort           = 10022
+	ConsolePort       = 19885
+)
+
+// MaxOutcomeBytes is what Kubernetes keeps of a termination message.
+const MaxOutcomeBytes = 4096
+
+// Spec is one attempt of one build.
+type Spec struct {
+	Tenant   string `json:"tenant"`
+	Pipeline string `json:"pipeline"`
+	// Item is the name of the queue item.
+	Item     string `json:"item"`
+	BuildSet string `json:"buildset"`
+	// Build is the name of the Build; unique in the tenant.
+	Build   string `json:"build"`
+	Job     string `json:"job"`
+	Attempt int    `json:"attempt"`
+	// MaxAttempts is the job's `attempts`.
+	MaxAttempts int  `json:"maxAttempts"`
+	Voting      bool `json:"voting"`
+
+	Change Change `json:"change"`
+	// Items are all changes that the tested state has beyond the branches, in merge order, this one last.
+	Items []Change `json:"items,omitempty"`
+
+	// GitURL + "/" + canonical project name is the repository to fetch; its
+	// branches are the prepared states. The password is the git token.
+	GitURL string `json:"gitURL"`
+	// LogURL takes the build's log (see executor.LogUploader); authorised by the log token.
+	LogURL string `json:"logURL"`
+
+	Projects []Checkout `json:"projects"`
+
+	PreRun  []Playbook `json:"preRun,omitempty"`
+	Run     []Playbook `json:"run"`
+	PostRun []Playbook `json:"postRun,omitempty"`
+
+	// TimeoutSeconds bounds pre-run and run together; 0 is no limit.
+	TimeoutSeconds int64 `json:"timeoutSeconds,omitempty"`
+	// PostTimeoutSeconds bounds each post-run playbook; 0 is no limit.
+	PostTimeoutSeconds int64 `json:"postTimeoutSeconds,omitempty"`
+
+	Nodes []Node         `json:"nodes"`
+	Vars  map[string]any `json:"vars,omitempty"`
+}
+
+// Change is the change as jobs see it (the `zuul.*` variables of FEATURES 5.2).
+type Change struct {
+	Project  model.Project `json:"project"`
+	Number   int64         `json:"number,omitempty"`
+	Patchset string        `json:"patchset,omitempty"`
+	Branch   string        `json:"branch,omitempty"`
+	Ref      string        `json:"ref,omitempty"`
+	URL      string        `json:"url,omitempty"`
+	Head     string        `json:"head,omitempty"`
+}
+
+// Checkout is one repository of the workspace.
+type Checkout struct {
+	Project model.Project `json:"project"`
+	Branch  string        `json:"branch"`
+	// Commit that the branch has in the tested state.
+	Commit string `json:"commit"`
+	// Required is true for the job's required-projects.
+	Required bool `json:"required,omitempty"`
+}
+
+// Playbook is one thing to run: a script on the first node.
+type Playbook struct {
+	// Path inside the repository, e.g. "ci/test.sh".
+	Path    string        `json:"path"`
+	Project model.Project `json:"project"`
+	Branch  string        `json:"branch"`
+	Commit  string        `json:"commit"`
+	Trusted bool          `json:"trusted,omitempty"`
+}
+
+// Node is one node of the build's nodeset.
+type Node struct {
+	Name    string `json:"name"`
+	Label   string `json:"label"`
+	Address string `json:"address"`
+	Port    int32  `json:"port"`
+	User    string `json:"user"`
+	// HostKey is the node's public key, one line of authorized_keys form.
+	HostKey string `json:"hostKey"`
+	// Home is where the workspace goes on the node.
+	Home   string   `json:"home"`
+	Groups []string `json:"groups,omitempty"`
+}
+
+// Outcome is what became of one attempt.
+type Outcome struct {
+	// Result is SUCCESS, FAILURE, TIMED_OUT, POST_FAILURE, ERROR, or RETRY
+	// when the attempt says nothing about the change (node lost, fetch failed,
+	// pre-run failed).
+	Result model.BuildResult `json:"result"`
+	// Reason in words for the author of the change; one line.
+	Reason string `json:"reason,omitempty"`
+	// FirstFailure is the first line of the log that tells what failed, if it could be found.
+	FirstFailure string `json:"firstFailure,omitempty"`
+	ExitCode     int    `json:"exitCode,omitempty"`
+	// LogBytes is the length of the complete log that was stored; -1 when it could not be stored.
+	LogBytes int64 `json:"logBytes"`
+}

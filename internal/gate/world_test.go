@@ -1,0 +1,246 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// world plays everything around a queue: jobs, the code host, the branch. It
+// carries out what Plan says and checks the invariants after every step.
+type world struct {
+	q Queue
+	// branch is the sequence of changes in the branch; pushes by hand are "push N".
+	branch []string
+	pushes int
+	// tested is the sequence that an item's present state consists of.
+	tested map[string][]string
+	// bad says whether the tests fail on a state, given as its sequence.
+	bad func(state []string) bool
+	// refuse lists the changes that the code host does not merge.
+	refuse map[string]bool
+
+	log     []string
+	resets  map[string]int
+	results map[string]model.ItemResult
+	builds  int
+	// running are the states for which jobs run: item -> epoch.
+	running map[string]int
+	problem string
+}
+
+func newWorld(merges bool, window Window) *world {
+	return &world{
+		q:      Queue{Merges: merges, Window: window},
+		tested: map[string][]string{}, resets: map[string]int{}, results: map[string]model.ItemResult{},
+		running: map[string]int{}, refuse: map[string]bool{},
+		bad: func([]string) bool { return false },
+	}
+}
+
+func (w *world) violation(format string, args ...any) {
+	if w.problem == "" {
+		w.problem = fmt.Sprintf(format, args...)
+	}
+}
+
+func (w *world) item(id string) *Item {
+	for i := range w.q.Items {
+		if w.q.Items[i].ID == id {
+			return &w.q.Items[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) enqueue(id string, needs ...string) {
+	w.q.Items = append(w.q.Items, Item{ID: id, Name: id, Live: true, Needs: needs})
+}
+
+// stateOf is what an item's state would consist of if it were prepared now.
+func (w *world) stateOf(it *Item) ([]string, bool) {
+	if it.Ahead == "" {
+		return append(slices.Clone(w.branch), it.ID), true
+	}
+	ahead := w.item(it.Ahead)
+	if ahead == nil || ahead.Epoch != it.AheadEpoch {
+		return nil, false
+	}
+	state, ok := w.tested[key(ahead)]
+	if !ok {
+		return nil, false
+	}
+	return append(slices.Clone(state), it.ID), true
+}
+
+func key(it *Item) string { return fmt.Sprintf("%s/%d", it.ID, it.Epoch) }
+
+// prepare merges and configures an item, as the queueitem controller would.
+func (w *world) prepare(id string) bool {
+	it := w.item(id)
+	if it == nil || !it.Active || it.Halted || it.Facts.Prepared {
+		return false
+	}
+	state, ok := w.stateOf(it)
+	if !ok {
+		return false
+	}
+	w.tested[key(it)] = state
+	it.Facts = Facts{Prepared: true, Jobs: 1}
+	w.running[id] = it.Epoch
+	w.builds++
+	return true
+}
+
+// finish ends an item's jobs with the result that its state deserves.
+func (w *world) finish(id string) bool {
+	it := w.item(id)
+	if it == nil || !it.Facts.Prepared || it.Facts.Complete || it.Halted {
+		return false
+	}
+	it.Facts.Complete = true
+	if w.bad(w.tested[key(it)]) {
+		it.Facts.Failing, it.Facts.Reason = true, "job unit failed"
+	}
+	delete(w.running, id)
+	return true
+}
+
+func (w *world) push() {
+	w.pushes++
+	w.branch = append(w.branch, fmt.Sprintf("push %d", w.pushes))
+}
+
+// step plans once and does what was planned. It says whether there was anything.
+func (w *world) step() bool {
+	before := w.q
+	actions := Plan(w.q)
+	w.checkMinimal(before, actions)
+	for _, a := range actions {
+		w.log = append(w.log, a.String())
+		if a.Kind == Reset {
+			w.resets[a.Item]++
+		}
+		if a.Kind == Remove {
+			w.results[a.Item] = a.Result
+		}
+	}
+	w.q = Apply(w.q, actions)
+	for _, a := range Plan(w.q) {
+		if !a.Kind.Outside() && a.Kind != Remove {
+			w.violation("not level-based: planning again gives %v after %v", a, actions)
+		}
+	}
+	for _, a := range actions {
+		w.perform(a)
+	}
+	return len(actions) > 0
+}
+
+func (w *world) perform(a Action) {
+	it := w.item(a.Item)
+	if it == nil {
+		return
+	}
+	switch a.Kind {
+	case Lookup:
+		it.Host = Host{Known: true}
+		if w.refuse[it.ID] {
+			it.Host.Refused = "the code host refuses"
+		}
+		if want := w.tested[key(it)]; !slices.Equal(w.branch, want[:len(want)-1]) {
+			it.Host.Moved = "the branch moved"
+		}
+	case Merge:
+		if !slices.Equal(append(slices.Clone(w.branch), it.ID), w.tested[key(it)]) {
+			w.violation("not safe: %s merges onto %v but was tested as %v", it.ID, w.branch, w.tested[key(it)])
+		}
+		if w.bad(w.tested[key(it)]) {
+			w.violation("not safe: %s merges although its tests fail", it.ID)
+		}
+		w.branch = append(w.branch, it.ID)
+		it.Host.Merged = true
+	case Report:
+		it.Reported = a.Result
+	}
+}
+
+// checkMinimal asserts that exactly those items get a new state whose present
+// one contains something that is failing, gone or itself made anew.
+func (w *world) checkMinimal(q Queue, actions []Action) {
+	anew := map[string]bool{}
+	stopped := map[string]bool{}
+	for _, a := range actions {
+		switch a.Kind {
+		case Reset:
+			anew[a.Item] = true
+		case Halt:
+			stopped[a.Item] = true
+		case Remove:
+			stopped[a.Item] = a.Result != model.ItemSuccess || !w.q.Merges
+		}
+	}
+	spoilt := map[string]bool{}
+	for i := range q.Items {
+		it := &q.Items[i]
+		if it.Epoch == 0 {
+			continue
+		}
+		_, failing := it.failing()
+		self := it.Halted && !stopped[it.ID] || it.Host.Moved != "" && !it.Host.Merged
+		onSpoilt := it.Ahead != "" && (spoilt[it.Ahead] || w.item(it.Ahead) == nil)
+		_, going := it.going()
+		leaves := it.Reported != ""
+		if (self || onSpoilt) != anew[it.ID] && !stopped[it.ID] && !going && !leaves && !it.Halted {
+			w.violation("not minimal: %s reset=%v, but stands on something spoilt=%v (actions %v)", it.ID, anew[it.ID], onSpoilt, actions)
+		}
+		spoilt[it.ID] = anew[it.ID] || stopped[it.ID] || failing && !it.Host.Merged || it.Halted
+	}
+}
+
+// forget drops what was looked up: it is never older than one reconcile. What
+// is stored (places, results, merges) stays.
+func (w *world) forget() {
+	for i := range w.q.Items {
+		if !w.q.Items[i].Host.Merged {
+			w.q.Items[i].Host = Host{}
+		}
+	}
+}
+
+// settle steps until nothing is left to do.
+func (w *world) settle() {
+	w.forget()
+	limit := 6*len(w.q.Items) + 12
+	for n := 0; w.step(); n++ {
+		if n > limit {
+			w.violation("not live: %d rounds for %d items and still %v", n, len(w.q.Items), Plan(w.q))
+			return
+		}
+	}
+}
+
+func (w *world) String() string {
+	var b strings.Builder
+	for i := range w.q.Items {
+		it := &w.q.Items[i]
+		on := it.Ahead
+		if on == "" {
+			on = "-"
+		}
+		fmt.Fprintf(&b, "%s@%d on %s", it.ID, it.Epoch, on)
+		if !it.Active {
+			b.WriteString(" waiting")
+		}
+		if it.Halted {
+			b.WriteString(" halted")
+		}
+		if why, bad := it.failing(); bad {
+			b.WriteString(" failing: " + why)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -1,0 +1,91 @@
+package model
+
+import (
+	"path"
+	"strings"
+	"time"
+)
+
+// Project names one repository of one code host.
+type Project struct {
+	// Connection is the name of the Connection through which it is reached.
+	Connection string `json:"connection"`
+	// Hostname is the canonical host name of the connection, e.g. "github.com".
+	Hostname string `json:"hostname"`
+	// Name is the path on that host, e.g. "acme/api".
+	Name string `json:"name"`
+}
+
+// Canonical is the name that is unique over all connections: "host/path".
+func (p Project) Canonical() string { return p.Hostname + "/" + p.Name }
+
+// ShortName is the last part of the project's name.
+func (p Project) ShortName() string { return path.Base(p.Name) }
+
+func (p Project) String() string { return p.Name }
+
+// BranchRef is a branch of a project.
+type BranchRef struct {
+	Project Project `json:"project"`
+	Branch  string  `json:"branch"`
+}
+
+// Change is a proposed change as the code host describes it at one moment.
+type Change struct {
+	Project Project `json:"project"`
+	// Number is the host's number of the pull request or review.
+	Number int64 `json:"number"`
+	// Patchset identifies the version: the head commit for pull requests.
+	Patchset string `json:"patchset"`
+	// Head is the commit that the change proposes.
+	Head string `json:"head"`
+	// Ref is where Head can be fetched from, e.g. "refs/pull/1/head".
+	Ref string `json:"ref"`
+	// Branch is the branch it is to be merged into.
+	Branch string `json:"branch"`
+	URL    string `json:"url"`
+	Title  string `json:"title"`
+	// Message is the text in which Depends-On lines stand: a pull request's body.
+	Message string `json:"message"`
+	Author  string `json:"author"`
+	Open    bool   `json:"open"`
+	Draft   bool   `json:"draft"`
+	Merged  bool   `json:"merged"`
+	// MergeCommit is the commit that the host made when it merged the change.
+	MergeCommit string `json:"mergeCommit,omitempty"`
+	// Approvals are the latest reviews of each reviewer on the current patchset.
+	Approvals []Approval `json:"approvals,omitempty"`
+	// Labels on the change, sorted.
+	Labels []string `json:"labels,omitempty"`
+}
+
+// Approval is one reviewer's current verdict.
+type Approval struct {
+	By string `json:"by"`
+	// Type is "approved", "changes_requested" or "comment".
+	Type string `json:"type"`
+	// Permission of the reviewer on the repository: "read", "write" or "admin".
+	Permission  string    `json:"permission,omitempty"`
+	SubmittedAt time.Time `json:"submittedAt"`
+}
+
+// Key identifies a change regardless of its patchset.
+type ChangeKey struct {
+	Project string // canonical name
+	Number  int64
+}
+
+func (c Change) Key() ChangeKey {
+	return ChangeKey{Project: c.Project.Canonical(), Number: c.Number}
+}
+
+// ShortCommit abbreviates a commit for people.
+func ShortCommit(sha string) string {
+	if len(sha) > 9 {
+		return sha[:9]
+	}
+	return sha
+}
+
+// BranchOfRef strips "refs/heads/".
+func BranchOfRef(ref string) (string, bool) { return strings.CutPrefix(ref, "refs/heads/") }
