@@ -1,0 +1,14 @@
+# What a node Pod runs when its NodePool names no image of its own: a Debian
+# with what most Zuul jobs expect. Any image with a shell will do.
+#
+#   docker build -f hack/images/node.Dockerfile -t node-debian hack/images
+ARG BASE=debian:bookworm-slim
+FROM ${BASE}
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates git openssh-client python3 rsync \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 1000 --create-home --shell /bin/bash --user-group zuul
+WORKDIR /home/zuul
+ENV HOME=/home/zuul LANG=C.UTF-8
+USER 1000:1000
+CMD ["/bin/bash"]
