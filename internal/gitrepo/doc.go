@@ -1,0 +1,18 @@
+// Package gitrepo keeps bare mirrors of projects and does to them what the
+// merger needs: fetch, three-way merges without a worktree, commits with fixed
+// ids, reading configuration files, refs, and serving a buildset's refs.
+//
+//	<root>/<connection>/<host>/<project>.git
+//	    refs/gozer/fetched/...            what was fetched, for negotiation
+//	    refs/gozer/state/<digest>         prepared states, kept from gc
+//	    refs/namespaces/<tenant>/refs/namespaces/<buildset>/refs/heads/<branch>
+//	                                      what one buildset's Pods may read
+//
+// A repository is data from strangers. Git runs with an environment made from
+// nothing: no configuration of the host, no hooks, only http(s), bounded time
+// and output, its own process group. Credentials travel in the environment of
+// one process and never in an argument, a URL, a file or an error.
+//
+// The package decides nothing: package mergeplan says what to merge, package
+// merger calls this one.
+package gitrepo

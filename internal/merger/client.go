@@ -1,0 +1,107 @@
+package merger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/mergeplan"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+// Client speaks to a merger over HTTP.
+type Client struct {
+	url   string
+	token string
+	http  *http.Client
+}
+
+var _ Merger = (*Client)(nil)
+
+// NewClient makes a Client of the merger at a URL like "http://gozer-merger:8080".
+// The time that a request may take is its context's.
+func NewClient(url string, key token.Key) *Client {
+	return &Client{
+		url:   strings.TrimSuffix(url, "/"),
+		token: key.For(token.Internal, Role),
+		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // the token goes nowhere else
+		}},
+	}
+}
+
+// Prepare implements Merger.
+func (c *Client) Prepare(ctx context.Context, req PrepareRequest) (mergeplan.Result, error) {
+	return post[mergeplan.Result](ctx, c, "prepare", req)
+}
+
+// Release implements Merger.
+func (c *Client) Release(ctx context.Context, scope string) error {
+	_, err := post[struct{}](ctx, c, "release", scopeRequest{Scope: scope})
+	return err
+}
+
+// Branches implements Merger.
+func (c *Client) Branches(ctx context.Context, p model.Project) (BranchList, error) {
+	return post[BranchList](ctx, c, "branches", projectRequest{Project: p})
+}
+
+// Tip implements Merger.
+func (c *Client) Tip(ctx context.Context, p model.Project, branch string) (Commit, error) {
+	return post[Commit](ctx, c, "tip", projectRequest{Project: p, Branch: branch})
+}
+
+// Files implements Merger.
+func (c *Client) Files(ctx context.Context, req FilesRequest) (FilesResult, error) {
+	return post[FilesResult](ctx, c, "files", req)
+}
+
+func post[Out any](ctx context.Context, c *Client, method string, in any) (Out, error) {
+	var out Out
+	body, err := json.Marshal(in)
+	if err != nil {
+		return out, badRequest(err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/"+method, bytes.NewReader(body))
+	if err != nil {
+		return out, badRequest(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return out, &Error{Kind: Transient, Message: fmt.Sprintf("merger: %v", err)}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 2*maxBody))
+	if err != nil {
+		return out, &Error{Kind: Transient, Message: fmt.Sprintf("merger: %v", err)}
+	}
+	if resp.StatusCode != http.StatusOK {
+		return out, errorOf(resp.StatusCode, data)
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, &Error{Kind: Transient, Message: fmt.Sprintf("merger: the answer to %s cannot be read: %v", method, err)}
+	}
+	return out, nil
+}
+
+// errorOf reads the merger's error, or makes one when something between
+// answered instead.
+func errorOf(status int, data []byte) error {
+	var e Error
+	if json.Unmarshal(data, &e) == nil && e.Kind != "" {
+		return &e
+	}
+	err := errors.New(http.StatusText(status))
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return &Error{Kind: Denied, Message: fmt.Sprintf("merger: %v", err)}
+	}
+	return &Error{Kind: Transient, Message: fmt.Sprintf("merger: answered %d %v", status, err)}
+}

@@ -1,0 +1,125 @@
+package merger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/gitrepo"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+const (
+	// Role is the subject of the token with which the merger is spoken to.
+	Role = "merger"
+	// maxBody bounds requests and answers.
+	maxBody = 32 << 20
+)
+
+type projectRequest struct {
+	Project model.Project `json:"project"`
+	Branch  string        `json:"branch,omitempty"`
+}
+
+type scopeRequest struct {
+	Scope string `json:"scope"`
+}
+
+// Handler serves a Service to the manager (/v1/) and prepared states to the
+// Pods of their buildset (/git/).
+func Handler(s *Service, key token.Key, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/prepare", call(key, log, s.Prepare))
+	mux.Handle("POST /v1/release", call(key, log, func(ctx context.Context, r scopeRequest) (struct{}, error) {
+		return struct{}{}, s.Release(ctx, r.Scope)
+	}))
+	mux.Handle("POST /v1/branches", call(key, log, func(ctx context.Context, r projectRequest) (BranchList, error) {
+		return s.Branches(ctx, r.Project)
+	}))
+	mux.Handle("POST /v1/tip", call(key, log, func(ctx context.Context, r projectRequest) (Commit, error) {
+		return s.Tip(ctx, r.Project, r.Branch)
+	}))
+	mux.Handle("POST /v1/files", call(key, log, s.Files))
+	mux.HandleFunc("/git/{tenant}/{buildset}/{path...}", func(w http.ResponseWriter, r *http.Request) { s.serveGit(w, r, key) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	return mux
+}
+
+// call makes a handler of one method: token, JSON in, JSON or error out.
+func call[In, Out any](key token.Key, log *slog.Logger, method func(context.Context, In) (Out, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || !key.Valid(token.Internal, Role, given) {
+			writeJSON(w, http.StatusUnauthorized, &Error{Kind: Denied, Message: "the merger does not know this token; manager and merger must have the same key"})
+			return
+		}
+		var in In
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in); err != nil {
+			writeJSON(w, http.StatusBadRequest, &Error{Kind: BadRequest, Message: "the request is not the JSON that is expected: " + err.Error()})
+			return
+		}
+		out, err := method(r.Context(), in)
+		if err != nil {
+			e := asError(err)
+			log.InfoContext(r.Context(), "request failed", "path", r.URL.Path, "kind", string(e.Kind), "error", e.Message)
+			writeJSON(w, e.Kind.status(), e)
+			return
+		}
+		writeJSON(w, http.StatusOK, out)
+	})
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(classify(err), &e) {
+		return &Error{Kind: e.Kind, Message: err.Error()}
+	}
+	return &Error{Kind: Transient, Message: err.Error()}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client is gone: nobody to tell
+}
+
+// gitPaths are what follows the name of a repository in git's HTTP protocols;
+// all but the first two are refused by name further on.
+var gitPaths = []string{"/info/refs", "/git-upload-pack", "/git-receive-pack", "/HEAD"}
+
+// serveGit serves /git/<tenant>/<buildset>/<host>/<project>/<service>.
+func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key) {
+	scope, err := gitrepo.ParseScope(r.PathValue("tenant") + "/" + r.PathValue("buildset"))
+	_, password, _ := r.BasicAuth()
+	if err != nil || !key.Valid(token.Git, scope.String(), password) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="gozer"`)
+		http.Error(w, "a git token of this buildset is needed as password", http.StatusUnauthorized)
+		return
+	}
+	repo, service := splitGitPath(r.PathValue("path"))
+	host, name, ok := strings.Cut(repo, "/")
+	if service == "" || !ok {
+		http.Error(w, "only git fetch and git clone over smart HTTP are served here", http.StatusForbidden)
+		return
+	}
+	m, err := s.store.Served(scope, host, name)
+	if err != nil {
+		http.Error(w, "nothing was prepared for this buildset in "+repo, http.StatusNotFound)
+		return
+	}
+	m.ServeUploadPack(w, r, scope, service)
+}
+
+func splitGitPath(path string) (repo, service string) {
+	for _, p := range gitPaths {
+		if repo, ok := strings.CutSuffix(path, p); ok {
+			return repo, p[1:]
+		}
+	}
+	return path, ""
+}
