@@ -71,3 +71,10 @@ func (k Key) Valid(p Purpose, subject, token string) bool {
 	}
 	return hmac.Equal([]byte(k.For(p, subject)), []byte(token))
 }
+
+// Seed is 32 bytes of key material for a subject, for keys that any replica can make again.
+func (k Key) Seed(subject string) []byte {
+	m := hmac.New(sha256.New, k)
+	fmt.Fprintf(m, "gozer-seed-v1\n%d:%s\n", len(subject), subject)
+	return m.Sum(nil)
+}

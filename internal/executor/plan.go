@@ -1,0 +1,170 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// checkout is one repository of the workspace.
+type checkout struct {
+	project model.Project
+	branch  string
+	commit  string
+	// dir is where it lies below the work directory here and the home there.
+	dir string
+}
+
+// step is one playbook with the place of its script, below the home.
+type step struct {
+	playbook buildspec.Playbook
+	// repo is the directory of the checkout that has the script, cwd where it runs.
+	repo, cwd string
+}
+
+// workspace is what the nodes get and what is run there.
+type workspace struct {
+	checkouts          []checkout
+	preRun, run, after []step
+}
+
+func srcDir(p model.Project) string { return "src/" + p.Canonical() }
+
+// planWorkspace is pure. A playbook of the change's project runs in the
+// change's checkout. Any other runs in a checkout of its own project: the one
+// in src/ if that is the same commit, else, and always when it is trusted, one
+// that only playbooks use.
+func planWorkspace(s *buildspec.Spec) (workspace, error) {
+	var w workspace
+	for _, c := range s.Projects {
+		w.checkouts = append(w.checkouts, checkout{c.Project, c.Branch, c.Commit, srcDir(c.Project)})
+	}
+	for _, phase := range []struct {
+		in  []buildspec.Playbook
+		out *[]step
+	}{{s.PreRun, &w.preRun}, {s.Run, &w.run}, {s.PostRun, &w.after}} {
+		for _, p := range phase.in {
+			*phase.out = append(*phase.out, w.place(p, s.Change.Project))
+		}
+	}
+	return w, w.validate()
+}
+
+func (w *workspace) place(p buildspec.Playbook, changed model.Project) step {
+	st := step{playbook: p, repo: w.checkoutFor(p)}
+	st.cwd = st.repo
+	if !p.Trusted && p.Project.Canonical() == changed.Canonical() && w.has(srcDir(changed)) {
+		st.cwd = srcDir(changed)
+	}
+	return st
+}
+
+func (w *workspace) has(dir string) bool {
+	for _, c := range w.checkouts {
+		if c.dir == dir {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *workspace) checkoutFor(p buildspec.Playbook) string {
+	kind := "untrusted"
+	if p.Trusted {
+		kind = "trusted"
+	}
+	own := "playbooks/" + kind + "/"
+	n := 0
+	for _, c := range w.checkouts {
+		same := c.project.Canonical() == p.Project.Canonical() && c.commit == p.Commit
+		switch {
+		case strings.HasPrefix(c.dir, own):
+			n++
+		case p.Trusted || !strings.HasPrefix(c.dir, "src/"):
+			continue
+		}
+		if same {
+			return c.dir
+		}
+	}
+	dir := fmt.Sprintf("%sproject_%d/%s", own, n, p.Project.Canonical())
+	w.checkouts = append(w.checkouts, checkout{p.Project, p.Branch, p.Commit, dir})
+	return dir
+}
+
+var (
+	commitRE = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	// badBranch has what git-check-ref-format forbids.
+	badBranch = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|^[-/.]|/\.|\.$|/$|\.lock(/|$)`)
+	control   = regexp.MustCompile(`[\x00-\x1f\x7f]`)
+
+	errName = errors.New("not a name that can be a path")
+)
+
+func (w *workspace) validate() error {
+	seen := map[string]bool{}
+	for _, c := range w.checkouts {
+		if err := safePath(c.project.Canonical()); err != nil {
+			return fmt.Errorf("project %q: %w", c.project.Canonical(), err)
+		}
+		if c.branch == "" || badBranch.MatchString(c.branch) {
+			return fmt.Errorf("project %s: %q is not the name of a branch", c.project, c.branch)
+		}
+		if !commitRE.MatchString(c.commit) {
+			return fmt.Errorf("project %s: %q is not a commit", c.project, c.commit)
+		}
+		if seen[c.dir] {
+			return fmt.Errorf("project %s is in the workspace twice", c.project)
+		}
+		seen[c.dir] = true
+	}
+	for _, steps := range [][]step{w.preRun, w.run, w.after} {
+		for _, st := range steps {
+			if err := safePath(st.playbook.Path); err != nil {
+				return fmt.Errorf("playbook %q of %s: %w", st.playbook.Path, st.playbook.Project, err)
+			}
+		}
+	}
+	return nil
+}
+
+// safePath takes clean relative paths that stay where they are and out of .git.
+func safePath(p string) error {
+	if p == "." || path.Clean(p) != p || !filepath.IsLocal(p) || control.MatchString(p) {
+		return errName
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		if strings.EqualFold(part, ".git") {
+			return errName
+		}
+	}
+	return nil
+}
+
+func validateNodes(nodes []buildspec.Node) error {
+	if len(nodes) == 0 {
+		return errors.New("the build has no node to run on")
+	}
+	for _, n := range nodes {
+		if !path.IsAbs(n.Home) || control.MatchString(n.Home) {
+			return fmt.Errorf("node %s: home %q is not an absolute path", n.Name, n.Home)
+		}
+	}
+	return nil
+}
+
+// repoURL is where a project is fetched from.
+func repoURL(base, canonical string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return "", fmt.Errorf("git URL %q must be http:// or https:// without credentials", base)
+	}
+	return u.JoinPath(strings.Split(canonical, "/")...).String(), nil
+}

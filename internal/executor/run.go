@@ -1,0 +1,242 @@
+package executor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// build is one attempt. prepare fills it from top to bottom.
+type build struct {
+	opts     Options
+	spec     *buildspec.Spec
+	key      ssh.Signer
+	gitToken string
+	logToken string
+	log      *buildLog
+
+	plan workspace
+	// executable says of every script whether it is run by itself.
+	executable map[string]bool
+	nodes      []*node
+}
+
+// Run is the role: it runs the build of the specification and writes the
+// outcome. ctx is to end with SIGTERM. An error means that there is no outcome,
+// or that the Pod is not set up as it should be.
+func Run(ctx context.Context, o Options) error {
+	o = o.withDefaults()
+	b, err := load(o)
+	if err != nil {
+		return errors.Join(err, writeOutcome(o.OutcomeFile, buildspec.Outcome{
+			Result: model.BuildError, Reason: "the executor could not start: " + err.Error(), LogBytes: -1,
+		}))
+	}
+	defer b.log.file.Close()
+	up := b.newUploader()
+	upCtx, stopUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopUp()
+	var uploading sync.WaitGroup
+	uploading.Go(func() { up.Run(upCtx) })
+
+	out := b.run(ctx)
+	b.log.printf("Build %s, attempt %d: %s", b.spec.Build, b.spec.Attempt, out.Result)
+
+	stopUp()
+	uploading.Wait()
+	out.LogBytes, err = b.finishLog(ctx, up)
+	if err != nil {
+		fmt.Fprintf(o.Stdout, "the log could not be stored: %v\n", err)
+	}
+	return writeOutcome(o.OutcomeFile, out)
+}
+
+func load(o Options) (*build, error) {
+	b := &build{opts: o, spec: &buildspec.Spec{}, executable: map[string]bool{}}
+	raw, err := os.ReadFile(o.SpecFile)
+	if err != nil {
+		return nil, fmt.Errorf("specification: %w", err)
+	}
+	if err := json.Unmarshal(raw, b.spec); err != nil {
+		return nil, fmt.Errorf("specification %s: %w", o.SpecFile, err)
+	}
+	if b.gitToken, err = readToken(o.GitTokenFile); err != nil {
+		return nil, fmt.Errorf("git token: %w", err)
+	}
+	if b.logToken, err = readToken(o.LogTokenFile); err != nil {
+		return nil, fmt.Errorf("log token: %w", err)
+	}
+	pem, err := os.ReadFile(o.ClientKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("client key: %w", err)
+	}
+	if b.key, err = ssh.ParsePrivateKey(pem); err != nil {
+		return nil, fmt.Errorf("client key %s: %w", o.ClientKeyFile, err)
+	}
+	b.log, err = newBuildLog(filepath.Join(o.WorkDir, "job-output.txt"), o.MaxLogBytes, o.Stdout, o.Now)
+	return b, err
+}
+
+func readToken(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	return strings.TrimSpace(string(raw)), err
+}
+
+// problem is why an attempt ended before its playbooks.
+type problem struct {
+	result model.BuildResult
+	err    error
+}
+
+// run has the order of things; see doc.go.
+func (b *build) run(ctx context.Context) buildspec.Outcome {
+	defer b.disconnect()
+	for _, do := range []func(context.Context) *problem{b.layOut, b.fetch, b.findScripts, b.connect, b.send} {
+		p := do(ctx)
+		if ctx.Err() != nil {
+			return buildspec.Outcome{Result: model.Retry, Reason: stoppedReason}
+		}
+		if p != nil {
+			b.log.printf("%v", p.err)
+			return buildspec.Outcome{Result: p.result, Reason: p.err.Error()}
+		}
+	}
+	// A node that does not answer must not keep a stopped executor.
+	unblock := context.AfterFunc(ctx, func() {
+		time.AfterFunc(2*afterKill, b.disconnect)
+	})
+	defer unblock()
+	return b.phases(ctx)
+}
+
+func (b *build) layOut(context.Context) *problem {
+	b.log.printf("Build %s of job %s, attempt %d, in buildset %s", b.spec.Build, b.spec.Job, b.spec.Attempt, b.spec.BuildSet)
+	var err error
+	if b.plan, err = planWorkspace(b.spec); err == nil {
+		err = validateNodes(b.spec.Nodes)
+	}
+	if err == nil && len(b.plan.run) == 0 { // nothing that passed would have been tested
+		err = fmt.Errorf("job %s has nothing to run: give it a `run` playbook", b.spec.Job)
+	}
+	if err != nil {
+		return &problem{model.BuildError, err}
+	}
+	return nil
+}
+
+func (b *build) fetch(ctx context.Context) *problem {
+	g := &git{
+		workDir: b.opts.WorkDir, baseURL: strings.TrimSuffix(b.spec.GitURL, "/"), token: b.gitToken,
+		timeout: b.opts.GitTimeout, backoff: b.opts.GitBackoff, logf: b.log.printf,
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, b.opts.FetchTimeout,
+		fmt.Errorf("the repositories could not be fetched within %s", b.opts.FetchTimeout))
+	defer cancel()
+	if err := g.fetchAll(ctx, b.plan.checkouts); err != nil {
+		return &problem{model.Retry, err}
+	}
+	return nil
+}
+
+func (st step) script() string { return st.repo + "/" + st.playbook.Path }
+
+// findScripts looks for every script before anything runs.
+func (b *build) findScripts(context.Context) *problem {
+	for _, steps := range [][]step{b.plan.preRun, b.plan.run, b.plan.after} {
+		for _, st := range steps {
+			x, err := st.isExecutable(b.opts.WorkDir)
+			if err != nil {
+				return &problem{model.BuildError, err}
+			}
+			b.executable[st.script()] = x
+		}
+	}
+	return nil
+}
+
+func (b *build) connect(ctx context.Context) *problem {
+	nodes := make([]*node, len(b.spec.Nodes))
+	err := together(len(nodes), func(i int) (err error) {
+		nodes[i], err = connect(ctx, b.spec.Nodes[i], b.key, b.opts)
+		return err
+	})
+	for _, n := range nodes {
+		if n != nil {
+			b.nodes = append(b.nodes, n)
+		}
+	}
+	if err != nil {
+		return &problem{model.Retry, err}
+	}
+	return nil
+}
+
+func (b *build) send(ctx context.Context) *problem {
+	err := together(len(b.nodes), func(i int) error {
+		n := b.nodes[i]
+		b.log.printf("Sending the workspace to node %s (%s)", n.Name, n.Label)
+		vars, err := varsJSON(b.spec, n.Home)
+		if err != nil {
+			return err
+		}
+		if err := n.send(ctx, b.opts.WorkDir, b.opts.AgentBinary, vars); err != nil {
+			return fmt.Errorf("node %s could not take the workspace: %w", n.Name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return &problem{model.Retry, err}
+	}
+	return nil
+}
+
+// together runs do for 0..n-1 at once and returns the first error by number.
+func together(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = do(i) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *build) disconnect() {
+	for _, n := range b.nodes {
+		n.client.Close()
+	}
+}
+
+func (b *build) newUploader() *LogUploader {
+	return &LogUploader{
+		URL: b.spec.LogURL, Token: b.logToken, Client: b.opts.Client,
+		Log: b.log.file, Length: b.log.length, Grown: b.log.grown,
+		Interval: b.opts.LogInterval,
+		Backoff:  Backoff{First: min(b.opts.LogInterval, b.opts.LogBackoff), Max: b.opts.LogBackoff},
+	}
+}
+
+// finishLog has LogGiveUp to get the rest to the store, and LogOnStop once the
+// executor is stopped.
+func (b *build) finishLog(ctx context.Context, up *LogUploader) (int64, error) {
+	fin, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.LogGiveUp)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(b.opts.LogOnStop, cancel) })()
+	return up.Finish(fin)
+}

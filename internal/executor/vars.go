@@ -1,0 +1,147 @@
+package executor
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// maxEnvValue is less than the kernel takes for one variable (128 KiB).
+const maxEnvValue = 100 << 10
+
+// envVar is one variable of a script.
+type envVar struct{ name, value string }
+
+// scriptEnv is what every script finds in its environment. Nothing here is
+// secret: everything on a node can be read by the change.
+func scriptEnv(s *buildspec.Spec, home, phase string, success bool) []envVar {
+	c := s.Change
+	env := []envVar{
+		{"CI", "true"},
+		{"ZUUL_BRANCH", c.Branch},
+		{"ZUUL_BUILD", s.Build},
+		{"ZUUL_BUILDSET", s.BuildSet},
+		{"ZUUL_CHANGE", number(c.Number)},
+		{"ZUUL_CHANGES", changesString(s.Items)},
+		{"ZUUL_CHANGE_URL", c.URL},
+		{"ZUUL_JOB", s.Job},
+		{"ZUUL_PATCHSET", c.Patchset},
+		{"ZUUL_PIPELINE", s.Pipeline},
+		{"ZUUL_PROJECT", c.Project.Name},
+		{"ZUUL_REF", c.Ref},
+		{"ZUUL_TENANT", s.Tenant},
+		{"ZUUL_UUID", s.Build},
+		{"ZUUL_VARS_FILE", path.Join(home, varsFile)},
+		{"ZUUL_VOTING", strconv.FormatBool(s.Voting)},
+		{"GOZER_LOG_DIR", path.Join(home, logsDir)},
+		{"GOZER_PHASE", phase},
+		{"GOZER_PROJECT_DIR", path.Join(home, srcDir(c.Project))},
+		{"GOZER_SRC_DIR", path.Join(home, "src")},
+	}
+	if phase == phasePost {
+		env = append(env, envVar{"ZUUL_SUCCESS", strconv.FormatBool(success)})
+	}
+	for i := range env {
+		env[i].value = strings.ReplaceAll(env[i].value, "\x00", "")
+	}
+	return env
+}
+
+func number(n int64) string {
+	if n == 0 {
+		return "" // a ref is no change
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// changesString is project:branch:number,patchset of every item, joined by ^.
+// Items at the front are left out when it would be too long for a variable.
+func changesString(items []buildspec.Change) string {
+	var parts []string
+	size := 0
+	for i := len(items) - 1; i >= 0; i-- {
+		c := items[i]
+		p := fmt.Sprintf("%s:%s:%d,%s", c.Project.Name, c.Branch, c.Number, c.Patchset)
+		if size += len(p) + 1; size > maxEnvValue {
+			break
+		}
+		parts = append([]string{p}, parts...)
+	}
+	return strings.Join(parts, "^")
+}
+
+// Names below the home of a node.
+const (
+	varsFile = "zuul.json"
+	logsDir  = "logs"
+)
+
+// varsJSON is the job's variables and, as `zuul`, what the job may know of the
+// build (FEATURES 5.2). The job cannot set `zuul` itself.
+func varsJSON(s *buildspec.Spec, home string) ([]byte, error) {
+	all := map[string]any{}
+	for k, v := range s.Vars {
+		all[k] = v
+	}
+	zuul := map[string]any{
+		"build": s.Build, "buildset": s.BuildSet, "job": s.Job, "pipeline": s.Pipeline, "tenant": s.Tenant,
+		"voting": s.Voting, "attempts": s.Attempt, "max_attempts": s.MaxAttempts,
+		"timeout": s.TimeoutSeconds, "post_timeout": s.PostTimeoutSeconds,
+		"projects": projectVars(s), "items": itemVars(s.Items),
+		"executor": map[string]any{
+			"work_root": home, "src_root": path.Join(home, "src"), "log_root": path.Join(home, logsDir),
+		},
+	}
+	addChange(zuul, s.Change)
+	all["zuul"] = zuul
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("variables of the job: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// addChange leaves out what a change, or a ref, does not have.
+func addChange(to map[string]any, c buildspec.Change) {
+	to["project"] = projectVar(c.Project)
+	for k, v := range map[string]string{
+		"change": number(c.Number), "patchset": c.Patchset, "change_url": c.URL, "branch": c.Branch,
+		"ref": c.Ref, "commit_id": c.Head,
+	} {
+		if v != "" {
+			to[k] = v
+		}
+	}
+}
+
+func projectVar(p model.Project) map[string]any {
+	return map[string]any{
+		"name": p.Name, "short_name": p.ShortName(), "canonical_hostname": p.Hostname,
+		"canonical_name": p.Canonical(), "src_dir": srcDir(p),
+	}
+}
+
+func projectVars(s *buildspec.Spec) map[string]any {
+	out := map[string]any{}
+	for _, c := range s.Projects {
+		v := projectVar(c.Project)
+		v["required"], v["checkout"], v["commit"] = c.Required, c.Branch, c.Commit
+		out[c.Project.Canonical()] = v
+	}
+	return out
+}
+
+func itemVars(items []buildspec.Change) []any {
+	out := []any{}
+	for _, c := range items {
+		v := map[string]any{}
+		addChange(v, c)
+		out = append(out, v)
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+package nodeagent
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+)
+
+// Options of Run. The zero value is what a node Pod uses.
+type Options struct {
+	// Listen is the address of the SSH server; default ":10022".
+	Listen string
+	// Listener is used instead of Listen if set.
+	Listener net.Listener
+
+	// HostKeyFile and AuthorizedKeyFile default to the paths of buildspec.
+	HostKeyFile       string
+	AuthorizedKeyFile string
+
+	// Home is where sessions start and what HOME is; default: $HOME, else the
+	// user's entry in /etc/passwd, else /tmp. It is made if it is missing.
+	Home string
+
+	// AllowForwarding lets the client reach TCP ports from the node (ssh -L).
+	AllowForwarding bool
+
+	// KillGrace is the time between SIGTERM and SIGKILL; default 2 s.
+	KillGrace time.Duration
+	// Linger is how long the output of a command is still waited for after it
+	// has exited and something in the background keeps it open; default 2 s.
+	Linger time.Duration
+	// KeepAlive is how often a silent client is asked whether it is there;
+	// it is given up after three intervals. Default 15 s.
+	KeepAlive time.Duration
+
+	// Logf takes the agent's own log lines; default: the log package.
+	Logf func(format string, args ...any)
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Listen, fmt.Sprintf(":%d", buildspec.SSHPort))
+	setDefault(&o.HostKeyFile, buildspec.HostKeyFile)
+	setDefault(&o.AuthorizedKeyFile, buildspec.AuthorizedKeyFile)
+	setDefault(&o.KillGrace, 2*time.Second)
+	setDefault(&o.Linger, 2*time.Second)
+	setDefault(&o.KeepAlive, 15*time.Second)
+	if o.Logf == nil {
+		o.Logf = log.Printf
+	}
+	return o
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+func readHostKey(path string) (ssh.Signer, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("host key: %w; the node Pod must mount its key there", err)
+	}
+	key, err := ssh.ParsePrivateKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("host key %s: %w; it must be an OpenSSH private key without passphrase", path, err)
+	}
+	return key, nil
+}
+
+var errTwoKeys = errors.New("more than one key; a node is for one build and one key")
+
+func readAuthorizedKey(path string) (ssh.PublicKey, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("authorised key: %w; the node Pod must mount the build's public key there", err)
+	}
+	key, _, _, rest, err := ssh.ParseAuthorizedKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("authorised key %s: %w; it must be one line of authorized_keys", path, err)
+	}
+	if _, _, _, _, err := ssh.ParseAuthorizedKey(rest); err == nil {
+		return nil, fmt.Errorf("authorised key %s: %w", path, errTwoKeys)
+	}
+	return key, nil
+}

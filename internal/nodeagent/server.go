@@ -1,0 +1,212 @@
+package nodeagent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	handshakeTimeout = 30 * time.Second
+	// maxConns bounds what strangers can hold open before they are refused.
+	maxConns = 64
+	// missedKeepAlives is how many intervals a client may be silent.
+	missedKeepAlives = 3
+	keepAliveRequest = "keepalive@openssh.com"
+)
+
+var errWrongKey = errors.New("this node is for the key of its build only")
+
+// server serves one node's SSH.
+type server struct {
+	opts   Options
+	config *ssh.ServerConfig
+	who    identity
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+	// wg counts connections and, through them, sessions.
+	wg sync.WaitGroup
+}
+
+func newServer(o Options) (*server, error) {
+	hostKey, err := readHostKey(o.HostKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	client, err := readAuthorizedKey(o.AuthorizedKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{opts: o, who: currentIdentity(o.Home), conns: map[net.Conn]struct{}{}}
+	if err := os.MkdirAll(s.who.home, 0o755); err != nil {
+		return nil, fmt.Errorf("home of the node: %w; mount a writable volume there or choose another home", err)
+	}
+	want := client.Marshal()
+	s.config = &ssh.ServerConfig{
+		MaxAuthTries: 6, // an ssh-agent may offer some of its own first
+		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			if !bytes.Equal(key.Marshal(), want) {
+				return nil, errWrongKey
+			}
+			return &ssh.Permissions{}, nil
+		},
+		ServerVersion: "SSH-2.0-Gozer",
+	}
+	s.config.AddHostKey(hostKey)
+	return s, nil
+}
+
+// serve accepts until ctx ends; then it drops every connection, whose sessions
+// are killed, and waits for them. Connections go first: a command that dies
+// because the node does must not look as if it had failed by itself.
+func (s *server) serve(ctx context.Context, l net.Listener) error {
+	defer l.Close()
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		s.dropAll()
+	})
+	defer stop()
+	for {
+		c, err := l.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				c.Close()
+			}
+			return s.drain()
+		}
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("node agent: %w", err)
+			}
+			s.opts.Logf("node agent: accept: %v", err)
+			select { // out of descriptors or the like: not in a tight loop
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		s.start(ctx, c)
+	}
+}
+
+func (s *server) start(ctx context.Context, c net.Conn) {
+	s.mu.Lock()
+	full := len(s.conns) >= maxConns
+	if !full {
+		s.conns[c] = struct{}{}
+	}
+	s.mu.Unlock()
+	if full || ctx.Err() != nil {
+		c.Close()
+		s.forget(c)
+		return
+	}
+	s.wg.Go(func() {
+		defer s.forget(c)
+		defer c.Close()
+		s.serveConn(c)
+	})
+}
+
+func (s *server) forget(c net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+func (s *server) dropAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.Close()
+	}
+}
+
+// drain waits for the sessions to be killed. dropAll again: a connection may
+// have been accepted just before the listener closed.
+func (s *server) drain() error {
+	s.dropAll()
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(s.opts.KillGrace + time.Second):
+		s.opts.Logf("node agent: some processes did not end in time")
+	}
+	return nil
+}
+
+func (s *server) serveConn(c net.Conn) {
+	_ = c.SetDeadline(time.Now().Add(handshakeTimeout))
+	conn, chans, reqs, err := ssh.NewServerConn(c, s.config)
+	if err != nil {
+		s.opts.Logf("node agent: %s: %v", c.RemoteAddr(), err)
+		return
+	}
+	_ = c.SetDeadline(time.Time{})
+	defer conn.Close()
+	closed := make(chan struct{})
+	defer close(closed)
+	go s.keepAlive(conn, closed)
+	go answerGlobal(reqs)
+	var sessions sync.WaitGroup
+	for nc := range chans {
+		switch {
+		case nc.ChannelType() == "session":
+			sessions.Go(func() { s.serveSession(nc) })
+		case nc.ChannelType() == "direct-tcpip" && s.opts.AllowForwarding:
+			sessions.Go(func() { forward(nc) })
+		default:
+			_ = nc.Reject(ssh.Prohibited, "this node takes sessions only")
+		}
+	}
+	sessions.Wait()
+}
+
+// answerGlobal answers every global request; ssh takes any answer to a
+// keepalive as a sign of life.
+func answerGlobal(reqs <-chan *ssh.Request) {
+	for r := range reqs {
+		if r.WantReply {
+			_ = r.Reply(r.Type == keepAliveRequest, nil)
+		}
+	}
+}
+
+// keepAlive closes the connection of a client that has gone without a word,
+// so that what it started is killed.
+func (s *server) keepAlive(conn ssh.Conn, closed <-chan struct{}) {
+	tick := time.NewTicker(s.opts.KeepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-closed:
+			return
+		case <-tick.C:
+		}
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			_, _, _ = conn.SendRequest(keepAliveRequest, true, nil)
+		}()
+		select {
+		case <-closed:
+			return
+		case <-answered:
+		case <-time.After(missedKeepAlives * s.opts.KeepAlive):
+			conn.Close()
+			return
+		}
+	}
+}
