@@ -21,15 +21,6 @@ type BuildSpec struct {
 	Pipeline string `json:"pipeline"`
 	// change that is tested.
 	Change ChangeRef `json:"change"`
-	// ahead are the changes that are merged into the tested state before this one, in order.
-	// +optional
-	// +kubebuilder:validation:MaxItems=256
-	// +listType=atomic
-	Ahead []ChangeRef `json:"ahead,omitempty"`
-	// states are the commits that the job sees: one for each repository it uses.
-	// +kubebuilder:validation:MaxItems=512
-	// +listType=atomic
-	States []BranchState `json:"states"`
 	// job is what to run.
 	Job FrozenJob `json:"job"`
 }

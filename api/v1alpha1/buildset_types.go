@@ -15,7 +15,26 @@ type BuildSetSpec struct {
 	// epoch of the item that is tested.
 	// +kubebuilder:validation:Minimum=1
 	Epoch int32 `json:"epoch"`
-	// jobs and how they depend on one another; each has a Build.
+	// pipeline of the item.
+	// +kubebuilder:validation:MaxLength=253
+	Pipeline string `json:"pipeline"`
+	// steps are the changes of the tested state, in merge order; the item's own is last.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=atomic
+	Steps []MergeStep `json:"steps"`
+	// states are the commits that the jobs see: one for each branch of each repository they use.
+	// +kubebuilder:validation:MaxItems=512
+	// +listType=atomic
+	States []PreparedState `json:"states"`
+	// layout is the digest of the configuration in force for the item.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Layout string `json:"layout,omitempty"`
+	// configChanged tells that the change proposes configuration.
+	// +optional
+	ConfigChanged bool `json:"configChanged,omitempty"`
+	// jobs and how they depend on one another; each has a Build, created before the buildset.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1024
 	// +listType=map

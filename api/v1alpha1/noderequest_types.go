@@ -51,7 +51,7 @@ type NodeRequestStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
-	// lost tells that a node vanished after the request was fulfilled.
+	// lost tells that a node vanished: the build is worth another attempt.
 	// +optional
 	Lost bool `json:"lost,omitempty"`
 	// nodes that were made, in the order of the spec.

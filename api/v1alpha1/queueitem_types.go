@@ -124,11 +124,6 @@ type ItemMerge struct {
 	// +kubebuilder:validation:MaxItems=512
 	// +listType=atomic
 	States []PreparedState `json:"states,omitempty"`
-	// changes merged ahead of this one in that state, in order.
-	// +optional
-	// +kubebuilder:validation:MaxItems=4096
-	// +listType=atomic
-	Ahead []string `json:"ahead,omitempty"`
 	// configChanged tells that the change proposes configuration.
 	// +optional
 	ConfigChanged bool `json:"configChanged,omitempty"`
@@ -169,6 +164,9 @@ type PreparedState struct {
 	// proposedConfig tells that configuration is read from commit instead of base.
 	// +optional
 	ProposedConfig bool `json:"proposedConfig,omitempty"`
+	// extra branches are there for jobs only; no change of the state touches them.
+	// +optional
+	Extra bool `json:"extra,omitempty"`
 }
 
 // ItemMerged tells how the change was merged.

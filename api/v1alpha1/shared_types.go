@@ -104,6 +104,19 @@ type ChangeRef struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Author string `json:"author,omitempty"`
+	// mergeMode is how the change is merged, from the project's configuration.
+	// +optional
+	// +kubebuilder:default=merge
+	// +kubebuilder:validation:Enum=merge;merge-resolve;merge-recursive;merge-ort;cherry-pick;squash-merge;rebase
+	MergeMode string `json:"mergeMode,omitempty"`
+}
+
+// MergeStep is one change of a speculative state.
+type MergeStep struct {
+	// change that is merged.
+	Change ChangeRef `json:"change"`
+	// time dates the commits of the step, so that every merger makes the same ones.
+	Time metav1.MicroTime `json:"time"`
 }
 
 // Decision is one entry of an item's decision log: what was decided and why.

@@ -1,0 +1,170 @@
+// Package convert turns custom resources into the values of the pure packages
+// and back. It is the only package that knows both.
+package convert
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/mergeplan"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// Project from a reference.
+func Project(p gozer.ProjectRef) model.Project {
+	return model.Project{Connection: p.Connection, Hostname: p.Hostname, Name: p.Name}
+}
+
+// ProjectRef of a project.
+func ProjectRef(p model.Project) gozer.ProjectRef {
+	return gozer.ProjectRef{Connection: p.Connection, Hostname: p.Hostname, Name: p.Name}
+}
+
+const maxTitle = 200
+
+// ChangeRef of a change.
+func ChangeRef(c model.Change, mergeMode string) gozer.ChangeRef {
+	return gozer.ChangeRef{
+		Project: ProjectRef(c.Project), Number: c.Number, Patchset: c.Patchset, Head: c.Head, Ref: c.Ref,
+		Branch: c.Branch, URL: c.URL, Title: Cut(c.Title, maxTitle), Author: c.Author, MergeMode: mergeMode,
+	}
+}
+
+// Change from a reference: what is needed to merge it and to report on it.
+func Change(c gozer.ChangeRef) model.Change {
+	return model.Change{
+		Project: Project(c.Project), Number: c.Number, Patchset: c.Patchset, Head: c.Head, Ref: c.Ref,
+		Branch: c.Branch, URL: c.URL, Title: c.Title, Author: c.Author, Open: true,
+	}
+}
+
+// ChangeName is how people name a change: "acme/api#12".
+func ChangeName(c gozer.ChangeRef) string { return fmt.Sprintf("%s#%d", c.Project.Name, c.Number) }
+
+// PatchsetName names the version as well: "acme/api#12,3f2c1d4e5".
+func PatchsetName(c gozer.ChangeRef) string {
+	return ChangeName(c) + "," + model.ShortCommit(c.Patchset)
+}
+
+// Cut shortens a text to so many characters.
+func Cut(text string, n int) string {
+	if utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-1]) + "…"
+}
+
+// Step of a merge.
+func Step(s gozer.MergeStep) mergeplan.Step {
+	mode := s.Change.MergeMode
+	if mode == "" {
+		mode = string(mergeplan.ModeMerge)
+	}
+	return mergeplan.Step{Change: Change(s.Change), Mode: mergeplan.Mode(mode), Time: s.Time.UTC()}
+}
+
+// Steps of a merge.
+func Steps(steps []gozer.MergeStep) []mergeplan.Step {
+	var out []mergeplan.Step
+	for _, s := range steps {
+		out = append(out, Step(s))
+	}
+	return out
+}
+
+// Bases freezes the branches at the heads that were recorded.
+func Bases(states []gozer.BranchState) []mergeplan.Base {
+	var out []mergeplan.Base
+	for _, s := range states {
+		out = append(out, mergeplan.Base{Project: Project(s.Project), Branch: s.Branch, Commit: s.Base})
+	}
+	return out
+}
+
+// BranchState from the merger's.
+func BranchState(s mergeplan.State) gozer.BranchState {
+	return gozer.BranchState{Project: ProjectRef(s.Project), Branch: s.Branch, Base: s.Base, Commit: s.Commit, Tree: s.Tree}
+}
+
+// FrozenJob for a Build; commitOf gives the commit from which a playbook is taken.
+func FrozenJob(j jobgraph.Job, commitOf func(jobgraph.Playbook) string) (gozer.FrozenJob, error) {
+	playbooks := func(in []jobgraph.Playbook) []gozer.Playbook {
+		var out []gozer.Playbook
+		for _, p := range in {
+			out = append(out, gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Project), Branch: p.Branch, Trusted: p.Trusted, Commit: commitOf(p)})
+		}
+		return out
+	}
+	f := gozer.FrozenJob{
+		Name: j.Name, Voting: j.Voting, Attempts: j.Attempts, Timeout: j.Timeout, PostTimeout: j.PostTimeout,
+		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.Nodes),
+	}
+	if f.Run == nil {
+		f.Run = []gozer.Playbook{}
+	}
+	for _, p := range j.RequiredProjects {
+		f.RequiredProjects = append(f.RequiredProjects, ProjectRef(p))
+	}
+	if len(j.Vars) > 0 {
+		raw, err := json.Marshal(j.Vars)
+		if err != nil {
+			return f, fmt.Errorf("the variables of job %s cannot be stored: %w", j.Name, err)
+		}
+		f.Vars = &apiextensionsv1.JSON{Raw: raw}
+	}
+	return f, nil
+}
+
+// NodeSpecs of a job.
+func NodeSpecs(nodes []jobgraph.Node) []gozer.NodeSpec {
+	var out []gozer.NodeSpec
+	for _, n := range nodes {
+		out = append(out, gozer.NodeSpec{Name: n.Name, Label: n.Label, Groups: n.Groups})
+	}
+	return out
+}
+
+// JobDependencies of a job.
+func JobDependencies(deps []jobgraph.Dependency) []gozer.JobDependency {
+	var out []gozer.JobDependency
+	for _, d := range deps {
+		out = append(out, gozer.JobDependency{Name: d.Name, Soft: d.Soft})
+	}
+	return out
+}
+
+// TriggerEvent from a custom resource.
+func TriggerEvent(e *gozer.TriggerEvent) model.TriggerEvent {
+	s := e.Spec
+	return model.TriggerEvent{
+		Name: e.Name, Connection: s.Connection, Event: s.Event, Action: s.Action, Project: s.Project, Number: s.Number,
+		Patchset: s.Patchset, Branch: s.Branch, Ref: s.Ref, OldRev: s.OldRev, NewRev: s.NewRev, Comment: s.Comment,
+		State: s.State, Label: s.Label, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, ReceivedAt: s.ReceivedAt.Time,
+	}
+}
+
+// TriggerEventObject makes the custom resource of an event.
+func TriggerEventObject(namespace string, e model.TriggerEvent, delivery string) *gozer.TriggerEvent {
+	return &gozer.TriggerEvent{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: e.Name},
+		Spec: gozer.TriggerEventSpec{
+			Connection: e.Connection, Delivery: Cut(delivery, 255), Event: e.Event, Action: e.Action, Project: e.Project, Number: e.Number,
+			Patchset: e.Patchset, Branch: e.Branch, Ref: e.Ref, OldRev: e.OldRev, NewRev: e.NewRev, Comment: Cut(e.Comment, 8192),
+			State: e.State, Label: Cut(e.Label, 255), Account: Cut(e.Account, 255), Tenant: e.Tenant, Pipeline: e.Pipeline,
+			ReceivedAt: metav1.NewMicroTime(e.ReceivedAt),
+		},
+	}
+}
+
+// MicroTime of a moment.
+func MicroTime(t time.Time) *metav1.MicroTime {
+	m := metav1.NewMicroTime(t)
+	return &m
+}

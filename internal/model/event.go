@@ -1,0 +1,30 @@
+package model
+
+import "time"
+
+// TriggerEvent is one thing that happened on a code host, in the words that
+// all drivers share.
+type TriggerEvent struct {
+	// Name is unique; the same delivery has the same name.
+	Name       string
+	Connection string
+	// Event is "pull_request", "pull_request_review", "push" or "enqueue".
+	Event  string
+	Action string
+	// Project is the path on the host, e.g. "acme/api".
+	Project  string
+	Number   int64
+	Patchset string
+	Branch   string
+	Ref      string
+	OldRev   string
+	NewRev   string
+	Comment  string
+	// State of a review: "approved", "changes_requested" or "commented".
+	State   string
+	Label   string
+	Account string
+	// Tenant and Pipeline, for the event "enqueue".
+	Tenant, Pipeline string
+	ReceivedAt       time.Time
+}

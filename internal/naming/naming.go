@@ -1,0 +1,82 @@
+// Package naming gives objects their names. A name is made of what makes the
+// object distinct, so that creating it twice is AlreadyExists, and it starts
+// with words that a person recognises.
+//
+// Names are at most 63 characters long: they are label values as well.
+package naming
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// Lengths of the recognisable parts.
+const (
+	pipelineLength = 10
+	projectLength  = 12
+	jobLength      = 10
+	queueLength    = 24
+)
+
+// Item is the name of a change in a pipeline, brought there by an event.
+func Item(pipeline string, c model.Change, event string) string {
+	id := digest(pipeline, c.Project.Canonical(), fmt.Sprint(c.Number), c.Patchset, event)
+	return fmt.Sprintf("%s-%s-%d-%s", slug(pipeline, pipelineLength), slug(c.Project.ShortName(), projectLength), c.Number%10_000_000, id[:8])
+}
+
+// SharedQueue is the name of a dependent pipeline's queue.
+func SharedQueue(pipeline, queue string) string {
+	return fmt.Sprintf("%s-%s-%s", slug(pipeline, pipelineLength), slug(queue, queueLength), digest(pipeline, queue)[:6])
+}
+
+// BuildSet is the name of an item's buildset for an epoch.
+func BuildSet(item string, epoch int32) string { return fmt.Sprintf("%s-%d", item, epoch) }
+
+// Build is the name of a job in a buildset. The content is what the job was
+// frozen to: two different ones never share a name.
+func Build(buildSet, job, content string) string {
+	return fmt.Sprintf("%s-%s-%s", buildSet, slug(job, jobLength), digest(buildSet, job, content)[:6])
+}
+
+// NodeRequest is the name of the request of a build's attempt, and of its Secret.
+func NodeRequest(build string, attempt int32) string { return fmt.Sprintf("%s-%d", build, attempt) }
+
+// NodePod is the name of one node of a request.
+func NodePod(request string, index int) string { return fmt.Sprintf("%s-n%d", request, index) }
+
+// ExecutorPod is the name of the Pod that runs a build's attempt.
+func ExecutorPod(build string, attempt int32) string { return fmt.Sprintf("%s-%d-x", build, attempt) }
+
+func digest(parts ...string) string {
+	d := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(d, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(d.Sum(nil))
+}
+
+// slug makes a text fit for the start of a name.
+func slug(text string, n int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		}
+		return '-'
+	}, strings.ToLower(text))
+	if len(text) > n {
+		text = text[:n]
+	}
+	text = strings.Trim(text, "-")
+	if text == "" {
+		return "x"
+	}
+	return text
+}
+
+// Label makes any text fit for a label's value.
+func Label(text string) string { return slug(text, 63) }

@@ -1,0 +1,40 @@
+package naming
+
+import (
+	"regexp"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+var valid = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func TestNamesAreValidAndDistinct(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String()
+		c := model.Change{Project: model.Project{Hostname: text.Draw(t, "host"), Name: text.Draw(t, "project")},
+			Number: rapid.Int64Min(1).Draw(t, "number"), Patchset: text.Draw(t, "patchset")}
+		pipeline, event := text.Draw(t, "pipeline"), text.Draw(t, "event")
+		item := Item(pipeline, c, event)
+		build := Build(BuildSet(item, 999), text.Draw(t, "job"), text.Draw(t, "content"))
+		for _, name := range []string{item, SharedQueue(pipeline, text.Draw(t, "queue")), build, NodeRequest(build, 9), Label(text.Draw(t, "label"))} {
+			if !valid.MatchString(name) {
+				t.Fatalf("%q is not a name and a label", name)
+			}
+		}
+		other := c
+		other.Patchset += "x"
+		if Item(pipeline, other, event) == item || Item(pipeline, c, event+"x") == item || Item(pipeline+"x", c, event) == item {
+			t.Fatalf("two items share the name %s", item)
+		}
+	})
+}
+
+func TestNamesAreRecognisable(t *testing.T) {
+	c := model.Change{Project: model.Project{Hostname: "git", Name: "acme/API"}, Number: 12, Patchset: "3f2c"}
+	if got := Item("gate", c, "ev"); !regexp.MustCompile(`^gate-api-12-[0-9a-f]{8}$`).MatchString(got) {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,56 @@
+package nodes
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAssign(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	big := Pool{Name: "big", Labels: []string{"debian", "fedora"}, Max: 3}
+	for name, tc := range map[string]struct {
+		requests []Request
+		pools    []Pool
+		want     map[string]Decision
+	}{
+		"served": {
+			[]Request{{Name: "a", Labels: []string{"debian", "fedora"}}}, []Pool{big},
+			map[string]Decision{"a": {Pools: []string{"big", "big"}}},
+		},
+		"priority before age": {
+			[]Request{{Name: "old", Labels: []string{"debian", "debian"}, Priority: 200, Since: at(1)}, {Name: "urgent", Labels: []string{"debian", "debian"}, Priority: 100, Since: at(2)}},
+			[]Pool{big},
+			map[string]Decision{"urgent": {Pools: []string{"big", "big"}}, "old": {Wait: "pool big has 2 of at most 3 nodes in use"}},
+		},
+		"all or nothing, and no overtaking": {
+			[]Request{{Name: "two", Labels: []string{"debian", "debian"}, Since: at(1)}, {Name: "one", Labels: []string{"debian"}, Since: at(2)}},
+			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2, Used: 1}},
+			map[string]Decision{"two": {Wait: "pool p has 1 of at most 2 nodes in use"}, "one": {Wait: "pool p has 2 of at most 2 nodes in use"}},
+		},
+		"unknown label": {
+			[]Request{{Name: "a", Labels: []string{"debain"}}}, []Pool{big},
+			map[string]Decision{"a": {Fail: `no pool provides the label "debain"; there are: debian, fedora`}},
+		},
+		"not for this tenant": {
+			[]Request{{Name: "a", Tenant: "acme", Labels: []string{"gpu"}}}, []Pool{{Name: "p", Labels: []string{"gpu"}, AllowedTenants: []string{"other"}}},
+			map[string]Decision{"a": {Fail: `no pool that provides the label "gpu" allows the tenant acme`}},
+		},
+		"more than there can be": {
+			[]Request{{Name: "a", Labels: []string{"debian", "debian", "debian", "debian"}}}, []Pool{big},
+			map[string]Decision{"a": {Fail: "it needs 4 nodes of pool big, which has at most 3"}},
+		},
+		"the first pool by name that may": {
+			[]Request{{Name: "a", Tenant: "acme", Labels: []string{"debian"}}},
+			[]Pool{{Name: "z", Labels: []string{"debian"}}, {Name: "b", Labels: []string{"debian"}}, {Name: "a", Labels: []string{"debian"}, AllowedTenants: []string{"other"}}},
+			map[string]Decision{"a": {Pools: []string{"b"}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Assign(tc.requests, tc.pools)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,175 @@
+package podspec
+
+import (
+	"maps"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+)
+
+// Keys of the Secret that belongs to a node request. Each Pod mounts only its own.
+const (
+	KeyHostKey       = "host_key"
+	KeyAuthorizedKey = "authorized_key"
+	KeyClientKey     = "client_key"
+	KeyGitToken      = "git_token"
+	KeyLogToken      = "log_token"
+)
+
+// AnnotationSpec carries the build's specification into its executor Pod.
+const AnnotationSpec = "gozer.dev/build-spec"
+
+// executorUser is the user of the gozer image.
+const executorUser = 65532
+
+// Image is an image and when to pull it.
+type Image struct {
+	Name string
+	Pull corev1.PullPolicy
+}
+
+// Node is what a node Pod is made of.
+type Node struct {
+	Namespace, Name string
+	Labels          map[string]string
+	Owner           metav1.OwnerReference
+	// Secret with the node's keys.
+	Secret string
+	// Gozer is the image that the node agent is copied from.
+	Gozer Image
+	// Image of the node itself.
+	Image        Image
+	User         int64
+	Home         string
+	Resources    corev1.ResourceRequirements
+	NodeSelector map[string]string
+	Tolerations  []corev1.Toleration
+	// Deadline in seconds after which Kubernetes ends the Pod whatever happens; 0 for none.
+	Deadline int64
+}
+
+// NodePod is the Pod of a node.
+func NodePod(n Node) *corev1.Pod {
+	pod := base(n.Namespace, n.Name, n.Labels, n.Owner, n.User, n.Deadline)
+	pod.Spec.NodeSelector, pod.Spec.Tolerations = n.NodeSelector, n.Tolerations
+	pod.Spec.Volumes = []corev1.Volume{
+		emptyDir("agent"), emptyDir("home"), emptyDir("tmp"),
+		secret("keys", n.Secret, KeyHostKey, KeyAuthorizedKey),
+	}
+	agent := corev1.VolumeMount{Name: "agent", MountPath: "/gozer"}
+	pod.Spec.InitContainers = []corev1.Container{{
+		Name: "agent", Image: n.Gozer.Name, ImagePullPolicy: n.Gozer.Pull,
+		Command:         []string{"gozer", "node", "install", "/gozer"},
+		VolumeMounts:    []corev1.VolumeMount{agent},
+		SecurityContext: confined(),
+	}}
+	agent.ReadOnly = true
+	pod.Spec.Containers = []corev1.Container{{
+		Name: "node", Image: n.Image.Name, ImagePullPolicy: n.Image.Pull,
+		Command:    []string{buildspec.AgentBinary, "node"},
+		WorkingDir: n.Home,
+		Env:        []corev1.EnvVar{{Name: "HOME", Value: n.Home}},
+		Ports:      []corev1.ContainerPort{{Name: "ssh", ContainerPort: buildspec.SSHPort}},
+		Resources:  n.Resources,
+		VolumeMounts: []corev1.VolumeMount{
+			agent, {Name: "home", MountPath: n.Home}, {Name: "tmp", MountPath: "/tmp"},
+			{Name: "keys", MountPath: "/etc/gozer/node", ReadOnly: true},
+		},
+		SecurityContext: confined(),
+	}}
+	return pod
+}
+
+// Executor is what an executor Pod is made of.
+type Executor struct {
+	Namespace, Name string
+	Labels          map[string]string
+	Owner           metav1.OwnerReference
+	// Secret with the client key and the tokens.
+	Secret string
+	Gozer  Image
+	// Spec is the build's specification as JSON.
+	Spec string
+	// Deadline in seconds after which Kubernetes ends the Pod whatever happens; 0 for none.
+	Deadline int64
+}
+
+// ExecutorPod is the Pod that runs a build.
+func ExecutorPod(e Executor) *corev1.Pod {
+	pod := base(e.Namespace, e.Name, e.Labels, e.Owner, executorUser, e.Deadline)
+	pod.Annotations = map[string]string{AnnotationSpec: e.Spec}
+	pod.Spec.Volumes = []corev1.Volume{
+		emptyDir("work"), emptyDir("tmp"),
+		secret("keys", e.Secret, KeyClientKey, KeyGitToken, KeyLogToken),
+		{Name: "build", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
+			Items: []corev1.DownwardAPIVolumeFile{{
+				Path:     "spec.json",
+				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" + AnnotationSpec + "']"},
+			}},
+		}}},
+	}
+	pod.Spec.Containers = []corev1.Container{{
+		Name: "executor", Image: e.Gozer.Name, ImagePullPolicy: e.Gozer.Pull,
+		Command: []string{"gozer", "executor"},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "work", MountPath: buildspec.WorkDir}, {Name: "tmp", MountPath: "/tmp"},
+			{Name: "keys", MountPath: buildspec.KeysDir, ReadOnly: true},
+			{Name: "build", MountPath: "/etc/gozer/build", ReadOnly: true},
+		},
+		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("32Mi"),
+		}},
+		TerminationMessagePath: buildspec.OutcomeFile,
+		SecurityContext:        confined(),
+	}}
+	return pod
+}
+
+func base(namespace, name string, labels map[string]string, owner metav1.OwnerReference, user, deadline int64) *corev1.Pod {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: maps.Clone(labels), OwnerReferences: []metav1.OwnerReference{owner}},
+		Spec: corev1.PodSpec{
+			RestartPolicy:                 corev1.RestartPolicyNever,
+			AutomountServiceAccountToken:  ptr(false),
+			EnableServiceLinks:            ptr(false),
+			TerminationGracePeriodSeconds: ptr(int64(10)),
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: ptr(true), RunAsUser: ptr(user), RunAsGroup: ptr(user), FSGroup: ptr(user),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+		},
+	}
+	if deadline > 0 {
+		pod.Spec.ActiveDeadlineSeconds = ptr(deadline)
+	}
+	return pod
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func confined() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr(false),
+		ReadOnlyRootFilesystem:   ptr(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+func emptyDir(name string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+func secret(volume, name string, keys ...string) corev1.Volume {
+	s := &corev1.SecretVolumeSource{SecretName: name, DefaultMode: ptr(int32(0o440))}
+	for _, k := range keys {
+		s.Items = append(s.Items, corev1.KeyToPath{Key: k, Path: k})
+	}
+	return corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{Secret: s}}
+}
+
+// UserName is how commands on the node name their user; the node agent does not look at it.
+func UserName(uid int64) string { return "u" + strconv.FormatInt(uid, 10) }

@@ -1,0 +1,153 @@
+package podspec
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func pods() map[string]*corev1.Pod {
+	owner := metav1.OwnerReference{APIVersion: "gozer.dev/v1alpha1", Kind: "NodeRequest", Name: "nr", UID: "1"}
+	gozer := Image{Name: "gozer:dev", Pull: corev1.PullNever}
+	return map[string]*corev1.Pod{
+		"node": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer,
+			Labels: map[string]string{"gozer.dev/role": "node"}, Image: Image{Name: "debian:12"}, User: 1000, Home: "/home/zuul", Deadline: 60}),
+		"executor": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
+	}
+}
+
+func TestPods(t *testing.T) {
+	for name, pod := range pods() {
+		t.Run(name, func(t *testing.T) {
+			got, err := yaml.Marshal(pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".yaml")
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("-want +got (-update accepts it):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPodsAreConfined: what every Pod must not be able to do, whoever edits the specs.
+func TestPodsAreConfined(t *testing.T) {
+	for name, pod := range pods() {
+		s := pod.Spec
+		if s.AutomountServiceAccountToken == nil || *s.AutomountServiceAccountToken {
+			t.Errorf("%s: has a service account token", name)
+		}
+		if s.HostNetwork || s.HostPID || s.HostIPC || !*s.SecurityContext.RunAsNonRoot || *s.SecurityContext.RunAsUser == 0 {
+			t.Errorf("%s: reaches the host or runs as root", name)
+		}
+		for _, c := range append(s.InitContainers, s.Containers...) {
+			sc := c.SecurityContext
+			if *sc.AllowPrivilegeEscalation || !*sc.ReadOnlyRootFilesystem || len(sc.Capabilities.Add) > 0 || sc.Capabilities.Drop[0] != "ALL" {
+				t.Errorf("%s/%s: %+v", name, c.Name, sc)
+			}
+			for _, e := range c.Env {
+				if e.ValueFrom != nil {
+					t.Errorf("%s/%s: %s comes from elsewhere; secrets are files", name, c.Name, e.Name)
+				}
+			}
+		}
+		for _, v := range s.Volumes {
+			if v.HostPath != nil {
+				t.Errorf("%s: mounts the host's %s", name, v.HostPath.Path)
+			}
+		}
+	}
+	keys := func(pod string) map[string]bool {
+		out := map[string]bool{}
+		for _, v := range pods()[pod].Spec.Volumes {
+			if v.Secret != nil {
+				for _, i := range v.Secret.Items {
+					out[i.Key] = true
+				}
+			}
+		}
+		return out
+	}
+	for _, k := range []string{KeyClientKey, KeyGitToken, KeyLogToken} {
+		if keys("node")[k] {
+			t.Errorf("the node Pod, where strangers' code runs, has %s", k)
+		}
+	}
+}
+
+func TestOfExecutor(t *testing.T) {
+	ended := func(message string, code int32, reason string) corev1.PodStatus {
+		return corev1.PodStatus{Phase: corev1.PodSucceeded, ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "executor", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message, ExitCode: code, Reason: reason}},
+		}}}
+	}
+	now := metav1.Now()
+	for name, tc := range map[string]struct {
+		pod     corev1.Pod
+		want    buildspec.Outcome
+		decided bool
+	}{
+		"running":        {pod: corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning}}},
+		"succeeded":      {corev1.Pod{Status: ended(`{"result":"SUCCESS","logBytes":7}`, 0, "Completed")}, buildspec.Outcome{Result: model.Success, LogBytes: 7}, true},
+		"failed":         {corev1.Pod{Status: ended(`{"result":"FAILURE","exitCode":2,"logBytes":7}`, 0, "Completed")}, buildspec.Outcome{Result: model.Failure, ExitCode: 2, LogBytes: 7}, true},
+		"out of memory":  {corev1.Pod{Status: ended("", 137, "OOMKilled")}, buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod ended without a result: OOMKilled (exit code 137)"}, true},
+		"not an outcome": {corev1.Pod{Status: ended(`{"result":""}`, 0, "Completed")}, buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod ended without a result: Completed (exit code 0)"}, true},
+		"evicted": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "The node was low on memory."}},
+			buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod ended: Evicted The node was low on memory."}, true},
+		"deleted": {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
+			buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod was deleted"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, decided := OfExecutor(&tc.pod)
+			if diff := cmp.Diff(tc.want, got); diff != "" || decided != tc.decided {
+				t.Errorf("decided %v\n%s", decided, diff)
+			}
+		})
+	}
+}
+
+func TestOfNode(t *testing.T) {
+	waiting := func(reason, message string) corev1.PodStatus {
+		return corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}}}
+	}
+	for name, tc := range map[string]struct {
+		status corev1.PodStatus
+		want   NodeState
+	}{
+		"starting":  {corev1.PodStatus{Phase: corev1.PodPending}, NodeState{Message: "node Pod n is starting"}},
+		"ready":     {corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.0.0.1"}, NodeState{Ready: true}},
+		"no image":  {waiting("ErrImageNeverPull", "not present"), NodeState{Failed: true, Message: "node Pod n cannot start: ErrImageNeverPull: not present"}},
+		"pulling":   {waiting("ImagePullBackOff", "back-off"), NodeState{Message: "node Pod n waits for its image: back-off"}},
+		"no room":   {corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes available"}}}, NodeState{Message: "node Pod n cannot be scheduled: 0/1 nodes available"}},
+		"preempted": {corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Preempting", Message: "to make room"}, NodeState{Failed: true, Gone: true, Message: "node Pod n ended: Preempting to make room"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := OfNode(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "n"}, Status: tc.status})
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
