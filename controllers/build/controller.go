@@ -1,0 +1,371 @@
+// Package build runs one job: when its nodes are there it publishes the
+// tested state and creates the executor Pod, follows it, and decides whether
+// its end is a result or another attempt (Zuul: executor client, build retries).
+//
+// A Pod that vanishes, is evicted or loses its node says nothing about the
+// change: it is a retry, up to the job's attempts.
+package build
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/history"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/naming"
+	"github.com/gozer-dev/gozer/internal/podspec"
+)
+
+// History remembers builds. Recording one again changes nothing.
+type History interface {
+	RecordBuild(ctx context.Context, b history.Build) error
+}
+
+// Logs closes the log of an attempt whose executor cannot do it any more.
+type Logs interface {
+	FinishLog(namespace, build string, attempt int32) error
+}
+
+// Settings of the builds of this installation.
+type Settings struct {
+	// Image that executors run.
+	Image podspec.Image
+	// MergerURL and ManagerURL as Pods reach them; WebURL as people do.
+	MergerURL, ManagerURL, WebURL string
+}
+
+// Reconciler of Builds.
+type Reconciler struct {
+	client.Client
+	Merger   merger.Merger
+	History  History
+	Logs     Logs
+	Settings Settings
+	Now      func() time.Time
+	// Workers is how many builds are looked at at once.
+	Workers int
+}
+
+const retryAfter = 2 * time.Second
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("build").
+		For(&gozer.Build{}, builder.WithPredicates(buildMoved())).
+		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(buildsOf)).
+		Watches(&gozer.NodeRequest{}, handler.EnqueueRequestsFromMapFunc(buildOfRequest), builder.WithPredicates(requestMoved())).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(buildOfPod)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: max(1, r.Workers)}).
+		Complete(r)
+}
+
+func buildsOf(_ context.Context, obj client.Object) []reconcile.Request {
+	b, ok := obj.(*gozer.BuildSet)
+	if !ok {
+		return nil
+	}
+	var out []reconcile.Request
+	for _, j := range b.Spec.Jobs {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: b.Namespace, Name: j.Build}})
+	}
+	return out
+}
+
+// buildMoved lets the controller see its own writes: a node's or Pod's event
+// may come while the cache still shows the attempt before.
+func buildMoved() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*gozer.Build)
+		after, ok2 := e.ObjectNew.(*gozer.Build)
+		return ok1 && ok2 && (before.Status.Attempt != after.Status.Attempt || before.Status.Phase != after.Status.Phase)
+	}}
+}
+
+func buildOfRequest(_ context.Context, obj client.Object) []reconcile.Request {
+	n, ok := obj.(*gozer.NodeRequest)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: n.Namespace, Name: n.Spec.Build}}}
+}
+
+func requestMoved() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*gozer.NodeRequest)
+		after, ok2 := e.ObjectNew.(*gozer.NodeRequest)
+		return ok1 && ok2 && (before.Status.State != after.Status.State || before.Status.Lost != after.Status.Lost)
+	}}
+}
+
+func buildOfPod(_ context.Context, obj client.Object) []reconcile.Request {
+	labels := obj.GetLabels()
+	if labels[gozer.LabelRole] != RoleExecutor {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: labels[gozer.LabelBuild]}}}
+}
+
+// RoleExecutor is the value of LabelRole of executor Pods.
+const RoleExecutor = "executor"
+
+// scope is what is known of a build; gather fills it.
+type scope struct {
+	build  *gozer.Build
+	before *gozer.Build
+	set    *gozer.BuildSet
+	// job is what the buildset decided about this job.
+	job gozer.JobStatus
+	// request is of the present attempt; nil before there is one.
+	request *gozer.NodeRequest
+	// pod of the present attempt; nil before there is one.
+	pod *corev1.Pod
+}
+
+// Reconcile moves the build on.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	s, err := r.gather(ctx, req)
+	if err != nil || s == nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if s.build.Status.Result != "" {
+		return ctrl.Result{}, r.cleanUp(ctx, s)
+	}
+	result, err := r.advance(ctx, s)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if s.build.Status.Result != "" {
+		if err := r.remember(ctx, s); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	if _, err := patch.Status(ctx, r.Client, s.build, s.before); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if s.build.Status.Result != "" || s.build.Status.Attempt != s.before.Status.Attempt {
+		return result, r.cleanUp(ctx, s)
+	}
+	return result, nil
+}
+
+// gather reads what belongs to the build; nil when nothing is to be done.
+func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, error) {
+	s := &scope{build: &gozer.Build{}, set: &gozer.BuildSet{}}
+	if err := r.Get(ctx, req.NamespacedName, s.build); err != nil {
+		return nil, err
+	}
+	if s.build.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	s.before = s.build.DeepCopy()
+	err := r.Get(ctx, client.ObjectKey{Namespace: req.Namespace, Name: s.build.Spec.BuildSet}, s.set)
+	if err != nil {
+		return nil, err
+	}
+	n := slices.IndexFunc(s.set.Spec.Jobs, func(j gozer.BuildSetJob) bool { return j.Build == s.build.Name })
+	if n < 0 {
+		return nil, nil // made by a manager that died before it made the buildset; another took its place
+	}
+	for _, j := range s.set.Status.Jobs {
+		if j.Name == s.build.Spec.Job.Name {
+			s.job = j
+		}
+	}
+	if s.build.Status.Attempt == 0 {
+		return s, nil
+	}
+	return s, r.gatherAttempt(ctx, s)
+}
+
+func (r *Reconciler) gatherAttempt(ctx context.Context, s *scope) error {
+	attempt := s.build.Status.Attempt
+	var request gozer.NodeRequest
+	err := r.Get(ctx, client.ObjectKey{Namespace: s.build.Namespace, Name: naming.NodeRequest(s.build.Name, attempt)}, &request)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err == nil {
+		s.request = &request
+	}
+	var pod corev1.Pod
+	err = r.Get(ctx, client.ObjectKey{Namespace: s.build.Namespace, Name: naming.ExecutorPod(s.build.Name, attempt)}, &pod)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err == nil {
+		s.pod = &pod
+	}
+	return nil
+}
+
+// advance decides what the build's state is now, from what is there.
+func (r *Reconciler) advance(ctx context.Context, s *scope) (ctrl.Result, error) {
+	st := &s.build.Status
+	switch {
+	case s.set.Status.Canceled:
+		r.finish(s, model.Canceled, s.set.Status.Reason)
+	case s.job.Result != "":
+		r.finish(s, model.BuildResult(s.job.Result), s.job.Reason) // skipped, or noop
+	case !s.job.Started:
+		st.Phase = gozer.BuildWaiting
+	case st.Attempt == 0:
+		st.Attempt, st.Phase = 1, gozer.BuildNodes
+		st.NodeRequest = naming.NodeRequest(s.build.Name, 1)
+		// The request may be there already: look right away.
+		if err := r.gatherAttempt(ctx, s); err != nil {
+			return ctrl.Result{}, err
+		}
+		if s.request != nil && s.request.Status.State == gozer.NodesFulfilled {
+			return r.withNodes(ctx, s)
+		}
+	case s.request == nil:
+		st.Phase = gozer.BuildNodes
+	case s.request.Status.State == gozer.NodesFailed && s.request.Status.Lost:
+		r.retry(s, s.request.Status.Message)
+	case s.request.Status.State == gozer.NodesFailed:
+		r.finish(s, model.NodeFailure, s.request.Status.Message)
+	case s.request.Status.State == gozer.NodesFulfilled, s.request.Status.State == gozer.NodesReleased:
+		return r.withNodes(ctx, s)
+	default:
+		st.Phase = gozer.BuildNodes
+	}
+	return ctrl.Result{}, nil
+}
+
+// withNodes starts the executor, or follows it.
+func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, error) {
+	st := &s.build.Status
+	if s.pod == nil {
+		switch {
+		case st.Pod != "":
+			r.retry(s, "the executor Pod was deleted")
+		case s.request.Status.Lost || s.request.Status.State == gozer.NodesReleased:
+			r.retry(s, s.request.Status.Message)
+		default:
+			return r.start(ctx, s)
+		}
+		return ctrl.Result{}, nil
+	}
+	o, decided := podspec.OfExecutor(s.pod)
+	switch {
+	case !decided && s.request.Status.Lost:
+		r.retry(s, s.request.Status.Message)
+	case !decided:
+		st.Phase = gozer.BuildStarting
+		if podspec.Running(s.pod) {
+			st.Phase = gozer.BuildRunning
+		}
+		r.following(s)
+	default:
+		r.following(s)
+		r.decided(s, o)
+	}
+	return ctrl.Result{}, nil
+}
+
+// following notes where the attempt runs and its log is.
+func (r *Reconciler) following(s *scope) {
+	st := &s.build.Status
+	st.Pod = s.pod.Name
+	if st.LogURL == "" && r.Settings.WebURL != "" {
+		st.LogURL = fmt.Sprintf("%s/t/%s/build/%s", r.Settings.WebURL, s.build.Namespace, s.build.Name)
+	}
+	if st.StartedAt == nil && s.pod.Status.StartTime != nil {
+		st.StartedAt = convert.MicroTime(s.pod.Status.StartTime.Time)
+	}
+}
+
+// decided turns an executor's outcome into a result or a retry.
+func (r *Reconciler) decided(s *scope, o buildspec.Outcome) {
+	s.build.Status.FirstFailure = convert.Cut(o.FirstFailure, 1000)
+	if o.Result == model.Retry {
+		reason := o.Reason
+		if s.request.Status.Lost {
+			reason = s.request.Status.Message
+		}
+		r.retry(s, reason)
+		return
+	}
+	r.finish(s, o.Result, o.Reason)
+}
+
+// retry begins another attempt, or gives up.
+func (r *Reconciler) retry(s *scope, reason string) {
+	st := &s.build.Status
+	if st.Attempt >= s.build.Spec.Job.Attempts {
+		r.finish(s, model.RetryLimit, fmt.Sprintf("%d attempts, the last: %s", st.Attempt, reason))
+		return
+	}
+	st.Attempt++
+	st.Phase, st.Pod, st.StartedAt = gozer.BuildNodes, "", nil
+	st.NodeRequest = naming.NodeRequest(s.build.Name, st.Attempt)
+	st.Reason = convert.Cut(fmt.Sprintf("attempt %d of %d: %s", st.Attempt, s.build.Spec.Job.Attempts, reason), 1000)
+}
+
+func (r *Reconciler) finish(s *scope, result model.BuildResult, reason string) {
+	st := &s.build.Status
+	st.Phase, st.Result, st.Reason = gozer.BuildDone, string(result), convert.Cut(reason, 1000)
+	st.CompletedAt = convert.MicroTime(r.Now())
+	patch.Condition(&st.Conditions, s.build.Generation, gozer.ConditionCompleted, true, st.Result, st.Reason, r.Now())
+}
+
+// cleanUp deletes executor Pods of attempts that are over. What they said is
+// in the status, and their log is stored.
+func (r *Reconciler) cleanUp(ctx context.Context, s *scope) error {
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.InNamespace(s.build.Namespace), client.MatchingLabels{gozer.LabelBuild: s.build.Name, gozer.LabelRole: RoleExecutor}); err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		if s.build.Status.Result == "" && p.Name == naming.ExecutorPod(s.build.Name, s.build.Status.Attempt) || p.DeletionTimestamp != nil {
+			continue
+		}
+		if err := patch.Delete(ctx, r.Client, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start publishes the tested state and creates the executor Pod.
+func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
+	if err := r.publish(ctx, s); err != nil {
+		if merger.IsTerminal(err) {
+			r.finish(s, model.BuildError, err.Error())
+			return ctrl.Result{}, nil
+		}
+		s.build.Status.Reason = convert.Cut("publishing the tested state is tried again: "+err.Error(), 1000)
+		return ctrl.Result{RequeueAfter: retryAfter}, nil
+	}
+	pod, err := r.executorPod(s)
+	if err != nil {
+		r.finish(s, model.BuildError, err.Error())
+		return ctrl.Result{}, nil
+	}
+	if err := r.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
+		return ctrl.Result{}, fmt.Errorf("executor Pod: %w", err)
+	}
+	s.pod = pod
+	s.build.Status.Phase = gozer.BuildStarting
+	r.following(s)
+	return ctrl.Result{}, nil
+}

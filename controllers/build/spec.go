@@ -1,0 +1,180 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/history"
+	"github.com/gozer-dev/gozer/internal/mergeplan"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/naming"
+	"github.com/gozer-dev/gozer/internal/podspec"
+)
+
+// Scope under which a buildset's state is published.
+func Scope(namespace, buildSet string) string { return namespace + "/" + buildSet }
+
+// LogSubject is what the token of an attempt's log is good for.
+func LogSubject(namespace, build string, attempt int32) string {
+	return fmt.Sprintf("%s/%s/%d", namespace, build, attempt)
+}
+
+// publish has the tested state published for the Pods of this buildset. It is
+// done before every attempt: the merger may have lost it, and makes the same again.
+func (r *Reconciler) publish(ctx context.Context, s *scope) error {
+	req := merger.PrepareRequest{Scope: Scope(s.build.Namespace, s.set.Name), Request: mergeplan.Request{Steps: convert.Steps(s.set.Spec.Steps)}}
+	for _, st := range s.set.Spec.States {
+		req.Request.Bases = append(req.Request.Bases, mergeplan.Base{Project: convert.Project(st.Project), Branch: st.Branch, Commit: st.Base})
+		if st.Extra {
+			req.Request.Extra = append(req.Request.Extra, model.BranchRef{Project: convert.Project(st.Project), Branch: st.Branch})
+		}
+	}
+	result, err := r.Merger.Prepare(ctx, req)
+	if err != nil {
+		return err
+	}
+	if result.Conflict != nil {
+		return &merger.Error{Kind: merger.BadRequest, Message: "the tested state cannot be made again: " + result.Conflict.Message}
+	}
+	return nil
+}
+
+// Bounds on how long an executor Pod may exist beyond its job's timeouts.
+const (
+	podSlack       = 30 * time.Minute
+	defaultTimeout = 24 * time.Hour
+)
+
+// executorPod is the Pod of the present attempt.
+func (r *Reconciler) executorPod(s *scope) (*corev1.Pod, error) {
+	spec, err := r.spec(s)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > maxSpec {
+		return nil, fmt.Errorf("the job's specification has %d bytes; at most %d fit into a Pod", len(raw), maxSpec)
+	}
+	attempt := s.build.Status.Attempt
+	return podspec.ExecutorPod(podspec.Executor{
+		Namespace: s.build.Namespace, Name: naming.ExecutorPod(s.build.Name, attempt),
+		Labels: map[string]string{gozer.LabelRole: RoleExecutor, gozer.LabelBuild: s.build.Name, gozer.LabelBuildSet: s.set.Name,
+			gozer.LabelPipeline: s.build.Spec.Pipeline, gozer.LabelJob: naming.Label(s.build.Spec.Job.Name)},
+		Owner:  *metav1.NewControllerRef(s.build, gozer.GroupVersion.WithKind("Build")),
+		Secret: s.request.Name, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
+	}), nil
+}
+
+// Deadline is how long a job's Pods may exist at the most.
+func Deadline(j gozer.FrozenJob) time.Duration {
+	if j.Timeout == 0 {
+		return defaultTimeout
+	}
+	return time.Duration(j.Timeout+int64(len(j.PostRun))*j.PostTimeout)*time.Second + podSlack
+}
+
+// maxSpec is what fits into the annotations of a Pod.
+const maxSpec = 200 << 10
+
+func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
+	b, job := s.build, s.build.Spec.Job
+	attempt := b.Status.Attempt
+	out := buildspec.Spec{
+		Tenant: b.Namespace, Pipeline: b.Spec.Pipeline, Item: b.Spec.Item, BuildSet: s.set.Name, Build: b.Name,
+		Job: job.Name, Attempt: int(attempt), MaxAttempts: int(job.Attempts), Voting: job.Voting,
+		Change: change(b.Spec.Change),
+		GitURL: r.Settings.MergerURL + "/git/" + Scope(b.Namespace, s.set.Name),
+		LogURL: r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
+		PreRun: playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
+		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout,
+	}
+	for _, step := range s.set.Spec.Steps {
+		out.Items = append(out.Items, change(step.Change))
+	}
+	own := b.Spec.Change
+	for _, st := range s.set.Spec.States {
+		isOwn := st.Project == own.Project && st.Branch == own.Branch
+		required := slices.Contains(job.RequiredProjects, st.Project)
+		if isOwn || required && !hasCheckout(out.Projects, st.Project, own.Branch == st.Branch) {
+			out.Projects = append(out.Projects, buildspec.Checkout{Project: convert.Project(st.Project), Branch: st.Branch, Commit: st.Commit, Required: required})
+		}
+	}
+	for _, n := range s.request.Status.Nodes {
+		out.Nodes = append(out.Nodes, buildspec.Node{Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
+			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(job.Nodes, n.Name)})
+	}
+	if job.Vars != nil {
+		if err := json.Unmarshal(job.Vars.Raw, &out.Vars); err != nil {
+			return out, fmt.Errorf("the job's variables: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// hasCheckout says whether a repository is in the workspace already. The
+// branch of the change's own name comes before others.
+func hasCheckout(list []buildspec.Checkout, p gozer.ProjectRef, sameBranch bool) bool {
+	return !sameBranch && slices.ContainsFunc(list, func(c buildspec.Checkout) bool { return c.Project == convert.Project(p) })
+}
+
+func groupsOf(nodes []gozer.NodeSpec, name string) []string {
+	for _, n := range nodes {
+		if n.Name == name {
+			return n.Groups
+		}
+	}
+	return nil
+}
+
+func change(c gozer.ChangeRef) buildspec.Change {
+	return buildspec.Change{Project: convert.Project(c.Project), Number: c.Number, Patchset: c.Patchset, Branch: c.Branch, Ref: c.Ref, URL: c.URL, Head: c.Head}
+}
+
+func playbooks(in []gozer.Playbook) []buildspec.Playbook {
+	var out []buildspec.Playbook
+	for _, p := range in {
+		out = append(out, buildspec.Playbook{Path: p.Path, Project: convert.Project(p.Project), Branch: p.Branch, Commit: p.Commit, Trusted: p.Trusted})
+	}
+	return out
+}
+
+// remember puts the end of the build into the history, and closes its log.
+func (r *Reconciler) remember(ctx context.Context, s *scope) error {
+	if s.build.Status.Attempt > 0 {
+		if err := r.Logs.FinishLog(s.build.Namespace, s.build.Name, s.build.Status.Attempt); err != nil {
+			return err
+		}
+	}
+	return r.History.RecordBuild(ctx, historyOf(s))
+}
+
+func historyOf(s *scope) history.Build {
+	b := s.build
+	out := history.Build{
+		Tenant: b.Namespace, Name: b.Name, Pipeline: b.Spec.Pipeline, Project: convert.Project(b.Spec.Change.Project).Canonical(),
+		Change: b.Spec.Change.Number, Patchset: b.Spec.Change.Patchset, Branch: b.Spec.Change.Branch, ChangeURL: b.Spec.Change.URL,
+		Item: b.Spec.Item, BuildSet: s.set.Name, Epoch: int(s.set.Spec.Epoch), Job: b.Spec.Job.Name, Attempt: int(b.Status.Attempt),
+		Voting: b.Spec.Job.Voting, Result: b.Status.Result, Reason: b.Status.Reason, FirstFailure: b.Status.FirstFailure,
+		LogURL: b.Status.LogURL, Ended: b.Status.CompletedAt.Time,
+	}
+	for _, step := range s.set.Spec.Steps[:len(s.set.Spec.Steps)-1] {
+		out.TestedOn = append(out.TestedOn, convert.ChangeName(step.Change))
+	}
+	if b.Status.StartedAt != nil {
+		out.Started = b.Status.StartedAt.Time
+	}
+	return out
+}

@@ -1,0 +1,239 @@
+// Package buildset walks the job graph of a buildset: it starts jobs whose
+// dependencies allow it, asks for their nodes, skips what cannot run, and sums
+// up the result (Zuul: the pipeline manager's job handling).
+//
+// A buildset whose item got another state, or left its queue undecided, is
+// cancelled here; its builds and nodes follow from that.
+package buildset
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/naming"
+)
+
+// Reconciler of BuildSets.
+type Reconciler struct {
+	client.Client
+	Now func() time.Time
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("buildset").
+		For(&gozer.BuildSet{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(buildSetOf), builder.WithPredicates(buildMoved())).
+		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOfQueue)).
+		Complete(r)
+}
+
+func buildSetOf(_ context.Context, obj client.Object) []reconcile.Request {
+	b, ok := obj.(*gozer.Build)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.BuildSet}}}
+}
+
+// buildMoved leaves out what does not change the graph.
+func buildMoved() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*gozer.Build)
+		after, ok2 := e.ObjectNew.(*gozer.Build)
+		return ok1 && ok2 && (before.Status.Result != after.Status.Result || before.Status.Attempt != after.Status.Attempt)
+	}}
+}
+
+// buildSetsOfQueue are those that the queue may have cancelled.
+func (r *Reconciler) buildSetsOfQueue(ctx context.Context, obj client.Object) []reconcile.Request {
+	var list gozer.BuildSetList
+	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingLabels{gozer.LabelQueue: obj.GetName()}); err != nil {
+		logf.FromContext(ctx).Error(err, "Cannot list buildsets")
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if list.Items[i].Status.Result == "" {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// Reconcile brings the graph as far as its builds allow.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var b gozer.BuildSet
+	if err := r.Get(ctx, req.NamespacedName, &b); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if b.DeletionTimestamp != nil || b.Status.Result != "" {
+		return ctrl.Result{}, nil
+	}
+	before := b.DeepCopy()
+	why, overtaken, err := r.overtaken(ctx, &b)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if overtaken {
+		r.finish(&b, "CANCELED", why)
+		b.Status.Canceled = true
+		_, err := patch.Status(ctx, r.Client, &b, before)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	builds, err := r.builds(ctx, &b)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	p := jobgraph.Advance(states(&b, builds))
+	r.apply(&b, p)
+	if _, err := patch.Status(ctx, r.Client, &b, before); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	return ctrl.Result{}, r.requestNodes(ctx, &b, builds)
+}
+
+// overtaken says whether the item does not want this buildset any more.
+func (r *Reconciler) overtaken(ctx context.Context, b *gozer.BuildSet) (string, bool, error) {
+	var q gozer.ChangeQueue
+	err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.Queue}, &q)
+	if apierrors.IsNotFound(err) {
+		return "its queue is gone", true, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	n := slices.IndexFunc(q.Status.Items, func(e gozer.QueueEntry) bool { return e.Item == b.Spec.Item })
+	switch {
+	case n < 0:
+		return "the change left the queue", true, nil
+	case q.Status.Items[n].Epoch > b.Spec.Epoch:
+		return q.Status.Items[n].Why, true, nil
+	case q.Status.Items[n].Halted:
+		return q.Status.Items[n].Why, true, nil
+	}
+	return "", false, nil
+}
+
+// builds of the buildset, by job.
+func (r *Reconciler) builds(ctx context.Context, b *gozer.BuildSet) (map[string]*gozer.Build, error) {
+	var list gozer.BuildList
+	if err := r.List(ctx, &list, client.InNamespace(b.Namespace), client.MatchingLabels{gozer.LabelBuildSet: b.Name}); err != nil {
+		return nil, err
+	}
+	out := map[string]*gozer.Build{}
+	for _, j := range b.Spec.Jobs {
+		n := slices.IndexFunc(list.Items, func(x gozer.Build) bool { return x.Name == j.Build })
+		if n >= 0 {
+			out[j.Name] = &list.Items[n]
+		}
+	}
+	return out, nil
+}
+
+// states is the graph as Advance sees it.
+func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobState {
+	known := map[string]gozer.JobStatus{}
+	for _, j := range b.Status.Jobs {
+		known[j.Name] = j
+	}
+	var out []jobgraph.JobState
+	for _, j := range b.Spec.Jobs {
+		st := jobgraph.JobState{Name: j.Name, Voting: j.Voting, Started: known[j.Name].Started,
+			Result: model.BuildResult(known[j.Name].Result), Reason: known[j.Name].Reason}
+		for _, d := range j.Dependencies {
+			st.Dependencies = append(st.Dependencies, jobgraph.Dependency{Name: d.Name, Soft: d.Soft})
+		}
+		if build := builds[j.Name]; build != nil && build.Status.Result != "" {
+			st.Result, st.Reason = model.BuildResult(build.Status.Result), build.Status.Reason
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// apply writes what Advance decided into the status.
+func (r *Reconciler) apply(b *gozer.BuildSet, p jobgraph.Progress) {
+	b.Status.Jobs = nil
+	for _, j := range p.Jobs {
+		b.Status.Jobs = append(b.Status.Jobs, gozer.JobStatus{Name: j.Name, Started: j.Started, Result: string(j.Result), Reason: j.Reason})
+	}
+	b.Status.Failing = p.Failing
+	b.Status.Reason = convert.Cut(p.Reason, 1000)
+	b.Status.Progress = fmt.Sprintf("%d/%d", p.Done, len(p.Jobs))
+	if p.Complete {
+		result := "FAILURE"
+		if p.Success {
+			result = "SUCCESS"
+		}
+		r.finish(b, result, p.Reason)
+	}
+}
+
+func (r *Reconciler) finish(b *gozer.BuildSet, result, why string) {
+	b.Status.Result = result
+	b.Status.Reason = convert.Cut(why, 1000)
+	b.Status.CompletedAt = convert.MicroTime(r.Now())
+	patch.Condition(&b.Status.Conditions, b.Generation, gozer.ConditionCompleted, true, result, b.Status.Reason, r.Now())
+}
+
+// priorities of node requests (FEATURES 3.7).
+var priorities = map[string]int32{"high": 100, "normal": 200, "low": 300}
+
+// requestNodes asks for the nodes of every job that was started and has no result.
+func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds map[string]*gozer.Build) error {
+	for n, j := range b.Spec.Jobs {
+		build := builds[j.Name]
+		st := b.Status.Jobs[n]
+		if build == nil || !st.Started || st.Result != "" || len(j.Nodes) == 0 {
+			continue
+		}
+		if err := r.requestFor(ctx, b, j, build); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.BuildSetJob, build *gozer.Build) error {
+	attempt := max(1, build.Status.Attempt)
+	name := naming.NodeRequest(build.Name, attempt)
+	var existing gozer.NodeRequest
+	if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: name}, &existing); !apierrors.IsNotFound(err) {
+		return err
+	}
+	var p gozer.Pipeline
+	if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.Pipeline}, &p); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	priority := priorities[p.Spec.Precedence]
+	if priority == 0 {
+		priority = priorities["normal"]
+	}
+	return patch.Create(ctx, r.Client, &gozer.NodeRequest{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: b.Namespace, Name: name,
+			Labels:          map[string]string{gozer.LabelBuild: build.Name, gozer.LabelBuildSet: b.Name, gozer.LabelPipeline: b.Spec.Pipeline},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, gozer.GroupVersion.WithKind("Build"))},
+		},
+		Spec: gozer.NodeRequestSpec{Build: build.Name, Attempt: attempt, Nodes: j.Nodes, Priority: priority},
+	})
+}

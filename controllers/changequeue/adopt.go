@@ -1,0 +1,95 @@
+package changequeue
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// adopt takes over what the structural actions made of the queue.
+func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
+	for _, a := range actions {
+		s.note(a, now)
+	}
+	entries := make([]gozer.QueueEntry, 0, len(next.Items))
+	s.order = s.order[:0]
+	for n := range next.Items {
+		g := &next.Items[n]
+		old := s.entry(g.ID)
+		e := gozer.QueueEntry{
+			Item: g.ID, Ahead: g.Ahead, AheadEpoch: int32(g.AheadEpoch), Epoch: int32(g.Epoch),
+			Active: g.Active, Halted: g.Halted, Why: convert.Cut(g.Why, 1000), Since: old.Since,
+		}
+		if old.Epoch != e.Epoch || e.Since == nil {
+			e.Since = convert.MicroTime(now)
+			delete(s.hosts, g.ID)
+		}
+		entries = append(entries, e)
+		s.order = append(s.order, g.ID)
+	}
+	if len(entries) > 0 {
+		// A window has its size from the first item on; an empty queue says nothing.
+		s.queue.Status.WindowSet = true
+	}
+	s.queue.Status.Items = entries
+	s.queue.Status.Length = int32(len(entries))
+	s.queue.Status.Window = int32(next.Window.Size)
+}
+
+// note writes an action into the story of its item, and counts it.
+func (s *scope) note(a gate.Action, now time.Time) {
+	i := s.items[a.Item]
+	switch a.Kind {
+	case gate.Put:
+		i.decide(now, "Enqueued", fmt.Sprintf("entered %s (%s); to be tested on %s", s.queue.Spec.Pipeline, i.Spec.Reason, s.base(a.Place)))
+	case gate.Reset:
+		s.queue.Status.Resets++
+		i.decide(now, "Reset", fmt.Sprintf("to be tested on %s: %s", s.base(a.Place), a.Why))
+	case gate.Halt:
+		i.decide(now, "Halted", a.Why)
+	case gate.Remove:
+		if a.Result == model.ItemSuccess && i.Status.Merged != nil {
+			s.queue.Status.Merged++
+		}
+		if i.Status.Result == "" {
+			i.finish(now, a.Result, a.Why)
+		}
+	}
+}
+
+// base names what a place stands on, for people: all changes ahead, or the branch.
+func (s *scope) base(p gate.Place) string {
+	if p.Ahead == "" || s.items[p.Ahead] == nil {
+		return "the branch"
+	}
+	return s.items[p.Ahead].name() + " and what that one is tested on"
+}
+
+const maxDecisions = 50
+
+// decide appends to the item's story; the beginning is kept when it grows too long.
+func (i *item) decide(now time.Time, action, message string) {
+	d := gozer.Decision{Time: metav1.NewMicroTime(now), Action: action, Message: convert.Cut(message, 1000)}
+	list := append([]gozer.Decision(nil), i.Status.Decisions...)
+	if n := len(list); n > 0 && list[n-1].Action == action && list[n-1].Message == d.Message {
+		return
+	}
+	if len(list) >= maxDecisions {
+		list = append(list[:maxDecisions/2], list[maxDecisions/2+1:]...)
+	}
+	i.Status.Decisions = append(list, d)
+}
+
+// finish writes the result of an item.
+func (i *item) finish(now time.Time, result model.ItemResult, reason string) {
+	i.Status.State = gozer.ItemDone
+	i.Status.Result = string(result)
+	i.Status.Reason = convert.Cut(reason, 4000)
+	i.Status.CompletedAt = convert.MicroTime(now)
+}

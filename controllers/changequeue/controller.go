@@ -1,0 +1,150 @@
+// Package changequeue runs the queue engine: it gathers a snapshot of one
+// queue, asks internal/gate what to do, and does it.
+//
+//	facts   gather.go    ChangeQueue, its QueueItems, their BuildSets
+//	decide  internal/gate (pure)
+//	apply   adopt.go     structural actions become ChangeQueue.status, in one write
+//	        outside.go   lookups, merges and reports on the code host
+//	        status.go    what people see of an item
+//
+// One queue is one key is one lock: a queue is never planned twice at once.
+// An outside effect is looked up before it is repeated, so the process may be
+// killed anywhere.
+package changequeue
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// Hosts finds the driver of a connection.
+type Hosts interface {
+	Host(ctx context.Context, connection string) (drivers.Host, error)
+}
+
+// Tips tells where branches are now.
+type Tips interface {
+	Tip(ctx context.Context, project model.Project, branch string) (merger.Commit, error)
+}
+
+// Reconciler of ChangeQueues.
+type Reconciler struct {
+	client.Client
+	// Live reads the API server itself: a plan made from a cache that lags
+	// behind our own writes would do things twice.
+	Live     client.Reader
+	Hosts    Hosts
+	Tips     Tips
+	Recorder record.EventRecorder
+	// WebURL is where people reach Gozer's pages; empty when they cannot.
+	WebURL string
+	Now    func() time.Time
+
+	// asked remembers since when a host puts off a merge. It is lost with the
+	// process, which only makes the patience start anew.
+	mu    sync.Mutex
+	asked map[string]time.Time
+}
+
+const (
+	// retryHost is how soon a code host that could not be reached is asked again.
+	retryHost = 2 * time.Second
+	// retryMerge is how soon a host that said "later" is asked again.
+	retryMerge = 500 * time.Millisecond
+	// patience with a host that keeps saying "later".
+	patience = time.Minute
+	// maxRounds of planning in one reconcile; a settled queue needs a few.
+	maxRounds = 50
+)
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("changequeue").
+		For(&gozer.ChangeQueue{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(queueOfItem), builder.WithPredicates(itemMatters())).
+		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(queueOfBuildSet), builder.WithPredicates(buildSetMatters())).
+		Complete(r)
+}
+
+func queueOfItem(_ context.Context, obj client.Object) []reconcile.Request {
+	i, ok := obj.(*gozer.QueueItem)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: i.Namespace, Name: i.Spec.Queue}}}
+}
+
+func queueOfBuildSet(_ context.Context, obj client.Object) []reconcile.Request {
+	b, ok := obj.(*gozer.BuildSet)
+	if !ok {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.Queue}}}
+}
+
+// itemMatters leaves out this controller's own writes.
+func itemMatters() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*gozer.QueueItem)
+		after, ok2 := e.ObjectNew.(*gozer.QueueItem)
+		return ok1 && ok2 && (before.Annotations[gozer.AnnotationDequeue] != after.Annotations[gozer.AnnotationDequeue] ||
+			!before.DeletionTimestamp.Equal(after.DeletionTimestamp) || !equality.Semantic.DeepEqual(before.Status.Merge, after.Status.Merge))
+	}}
+}
+
+func buildSetMatters() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return true },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok1 := e.ObjectOld.(*gozer.BuildSet)
+			after, ok2 := e.ObjectNew.(*gozer.BuildSet)
+			return ok1 && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
+		},
+	}
+}
+
+// Reconcile plans until nothing is left to do, or until something outside must be waited for.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	s, err := r.gather(ctx, req.NamespacedName)
+	if err != nil || s == nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	for range maxRounds {
+		snapshot := s.snapshot()
+		actions := gate.Plan(snapshot)
+		if len(actions) == 0 || s.stuckOn(actions) {
+			break
+		}
+		s.adopt(gate.Apply(snapshot, actions), actions, r.Now())
+		if err := r.outside(ctx, s, actions); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	r.reportStarts(ctx, s)
+	s.describe()
+	if err := r.flush(ctx, s); err != nil {
+		return ctrl.Result{}, err
+	}
+	if s.finished() {
+		return ctrl.Result{}, patch.Delete(ctx, r.Client, s.queue)
+	}
+	return ctrl.Result{RequeueAfter: s.again}, nil
+}

@@ -1,0 +1,214 @@
+package changequeue
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// scope is what one reconcile knows. gather fills it; adopt and outside change it.
+type scope struct {
+	queue       *gozer.ChangeQueue
+	queueBefore *gozer.ChangeQueue
+	pipeline    gozer.Pipeline
+	tenant      string
+	// items by name: all of the queue that still exist, also finished ones that others need.
+	items map[string]*item
+	// order of the items in the queue, new ones last.
+	order []string
+	// hosts is what the code host said in this reconcile about items that are about to merge.
+	hosts map[string]gate.Host
+	// again is when to come back; 0 for not before something happens.
+	again time.Duration
+	// waiting are items for which something outside failed in this reconcile.
+	waiting map[string]bool
+}
+
+// item is a QueueItem with what belongs to it.
+type item struct {
+	*gozer.QueueItem
+	before *gozer.QueueItem
+	// buildSet of the present epoch; nil while there is none.
+	buildSet *gozer.BuildSet
+}
+
+func (i *item) change() gozer.ChangeRef { return i.Spec.Changes[0] }
+
+func (i *item) name() string { return convert.ChangeName(i.change()) }
+
+// gather reads the queue; nil when it is gone.
+func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*scope, error) {
+	s := &scope{queue: &gozer.ChangeQueue{}, items: map[string]*item{}, hosts: map[string]gate.Host{}, waiting: map[string]bool{}}
+	if err := r.Live.Get(ctx, key, s.queue); err != nil {
+		return nil, err
+	}
+	if s.queue.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	s.queueBefore = s.queue.DeepCopy()
+	s.tenant = key.Namespace
+	if err := r.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: s.queue.Spec.Pipeline}, &s.pipeline); client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if s.pipeline.Name == "" {
+		// The pipeline was taken out of the configuration; what is in its queues is finished by its last rules.
+		s.pipeline.Spec.Manager = s.queue.Spec.Manager
+		s.pipeline.Name = s.queue.Spec.Pipeline
+	}
+	var list gozer.QueueItemList
+	if err := r.Live.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingLabels{gozer.LabelQueue: key.Name}); err != nil {
+		return nil, err
+	}
+	for n := range list.Items {
+		i := &list.Items[n]
+		if i.DeletionTimestamp == nil {
+			s.items[i.Name] = &item{QueueItem: i, before: i.DeepCopy()}
+		}
+	}
+	s.arrange()
+	return s, r.gatherBuildSets(ctx, s)
+}
+
+// arrange puts the items in the order of the status, new ones behind by the time of their event.
+func (s *scope) arrange() {
+	placed := map[string]bool{}
+	for _, e := range s.queue.Status.Items {
+		if s.items[e.Item] != nil {
+			s.order = append(s.order, e.Item)
+			placed[e.Item] = true
+		}
+	}
+	var fresh []string
+	for name, i := range s.items {
+		if !placed[name] && i.Status.Result == "" {
+			fresh = append(fresh, name)
+		}
+	}
+	slices.SortFunc(fresh, func(a, b string) int {
+		return cmp.Or(s.items[a].Spec.EnqueuedAt.Compare(s.items[b].Spec.EnqueuedAt.Time), cmp.Compare(a, b))
+	})
+	s.order = append(s.order, fresh...)
+}
+
+func (r *Reconciler) gatherBuildSets(ctx context.Context, s *scope) error {
+	for _, name := range s.order {
+		i := s.items[name]
+		if i.Status.Merge == nil || i.Status.Merge.BuildSet == "" {
+			continue
+		}
+		var b gozer.BuildSet
+		err := r.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: i.Status.Merge.BuildSet}, &b)
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err == nil {
+			i.buildSet = &b
+		}
+	}
+	return nil
+}
+
+// entry of an item in the queue's status; the zero value when it has none yet.
+func (s *scope) entry(name string) gozer.QueueEntry {
+	for _, e := range s.queue.Status.Items {
+		if e.Item == name {
+			return e
+		}
+	}
+	return gozer.QueueEntry{Item: name}
+}
+
+// snapshot is the queue as the engine sees it.
+func (s *scope) snapshot() gate.Queue {
+	q := gate.Queue{
+		Merges: s.queue.Spec.Manager == gozer.ManagerDependent,
+		Window: convert.Window(s.pipeline.Spec, s.queue.Status.Window, s.queue.Status.WindowSet),
+	}
+	entries := make(map[string]gozer.QueueEntry, len(s.queue.Status.Items))
+	for _, e := range s.queue.Status.Items {
+		entries[e.Item] = e
+	}
+	inQueue := map[string]bool{}
+	for _, name := range s.order {
+		inQueue[name] = true
+	}
+	for _, name := range s.order {
+		i := s.items[name]
+		e := entries[name]
+		g := gate.Item{
+			ID: name, Name: i.name(), Live: i.Spec.Live, Leave: i.Annotations[gozer.AnnotationDequeue],
+			Place: gate.Place{Epoch: int(e.Epoch), Ahead: e.Ahead, AheadEpoch: int(e.AheadEpoch), Active: e.Active, Halted: e.Halted, Why: e.Why},
+			Facts: i.facts(e.Epoch), Host: s.hosts[name],
+		}
+		if i.Status.Merged != nil {
+			g.Host = gate.Host{Known: true, Merged: true}
+		}
+		if i.Status.Reported != nil {
+			g.Reported = model.ItemResult(i.Status.Result)
+		}
+		for _, need := range i.Spec.Needs {
+			switch {
+			case inQueue[need]:
+				g.Needs = append(g.Needs, need)
+			case !s.satisfied(need):
+				g.NeedGone = s.needName(need)
+			}
+		}
+		q.Items = append(q.Items, g)
+	}
+	return q
+}
+
+// satisfied says whether a needed item that left the queue was merged.
+func (s *scope) satisfied(name string) bool {
+	i := s.items[name]
+	return i != nil && i.Status.Merged != nil
+}
+
+func (s *scope) needName(name string) string {
+	if i := s.items[name]; i != nil {
+		return i.name()
+	}
+	return fmt.Sprintf("a change (item %s) that was deleted", name)
+}
+
+// facts about the item's state of an epoch.
+func (i *item) facts(epoch int32) gate.Facts {
+	m := i.Status.Merge
+	if m == nil || m.Epoch != epoch || epoch == 0 {
+		return gate.Facts{}
+	}
+	f := gate.Facts{Prepared: true, Problem: model.ItemResult(m.Problem), Reason: m.Message, Jobs: int(m.Jobs)}
+	if b := i.buildSet; b != nil && b.Spec.Epoch == epoch {
+		f.Failing, f.Complete = b.Status.Failing, b.Status.Result != ""
+		if f.Failing {
+			f.Reason = b.Status.Reason
+		}
+	}
+	return f
+}
+
+// finished says whether a queue that was made for one change has done its work.
+func (s *scope) finished() bool {
+	return s.queue.Spec.Dynamic && s.queue.Status.WindowSet && len(s.order) == 0
+}
+
+// stuckOn says whether all that is left to do waits for something outside.
+func (s *scope) stuckOn(actions []gate.Action) bool {
+	for _, a := range actions {
+		if !a.Kind.Outside() || !s.waiting[a.Item] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,399 @@
+package controllers_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/testkit/fakehost"
+)
+
+// five are the changes of the story: C fails together with B, D needs A.
+func (w *world) five() []model.Change {
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	return []model.Change{
+		a,
+		w.host.Open("acme/api", 2, "B", "", map[string]string{"b": "1"}),
+		w.host.Open("acme/web", 1, "C", "", map[string]string{"c": "1"}),
+		w.host.Open("acme/web", 2, "D", "Depends-On: "+a.URL, map[string]string{"d": "1"}),
+		w.host.Open("acme/api", 3, "E", "", map[string]string{"e": "1"}),
+	}
+}
+
+// breaks answers FAILURE for a state that has both changes.
+func breaks(a, b string) func(buildspec.Spec) *buildspec.Outcome {
+	return func(spec buildspec.Spec) *buildspec.Outcome {
+		if state := names(spec); slices.Contains(state, a) && slices.Contains(state, b) {
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1", FirstFailure: "web_test.go:41: want 200, got 500"}
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	}
+}
+
+// holdUntil lets no build end before so many builds of the gate's first states run at once.
+func (w *world) holdUntil(n int, then func(buildspec.Spec) *buildspec.Outcome) {
+	together := map[string]bool{}
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		if spec.Pipeline == "gate" {
+			together[spec.Build] = true
+		}
+		if len(together) < n {
+			return nil
+		}
+		return then(spec)
+	})
+}
+
+func (w *world) assertFiveChanges() {
+	w.t.Helper()
+	want := []string{"acme/api#1 SUCCESS", "acme/api#2 SUCCESS", "acme/web#1 FAILURE", "acme/web#2 SUCCESS", "acme/api#3 SUCCESS"}
+	w.eventually("all five are decided", func() string { return cmp.Diff(want, w.itemResults("gate")) })
+	if diff := cmp.Diff([]string{"acme/api#1", "acme/api#2", "acme/web#2", "acme/api#3"}, w.host.MergedOrder()); diff != "" {
+		w.t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	for _, i := range w.items("gate") {
+		if i.Status.Merged == nil {
+			continue
+		}
+		if c := meta.FindStatusCondition(i.Status.Conditions, gozer.ConditionMerged); c == nil || c.Reason != "TreeAsTested" {
+			w.t.Errorf("%s was merged with another tree than was tested: %+v", i.Name, c)
+		}
+	}
+	comments := w.host.Comments("acme/web", 1)
+	if len(comments) != 1 || !strings.Contains(comments[0], "web_test.go:41: want 200, got 500") || !strings.Contains(comments[0], "http://web/t/") {
+		w.t.Errorf("C's comments: %q", comments)
+	}
+	w.eventually("no Pods are left", func() string {
+		var pods corev1.PodList
+		if err := w.client.List(w.t.Context(), &pods, client.InNamespace(w.tenant)); err != nil {
+			return err.Error()
+		}
+		if n := len(pods.Items); n > 0 {
+			return fmt.Sprintf("%d Pods, the first %s", n, pods.Items[0].Name)
+		}
+		return ""
+	})
+}
+
+// gateBuilds lists the gate's builds as "epoch: changes".
+func (w *world) gateBuilds() []string {
+	w.t.Helper()
+	var sets gozer.BuildSetList
+	if err := w.client.List(w.t.Context(), &sets, client.InNamespace(w.tenant), client.MatchingLabels{gozer.LabelPipeline: "gate"}); err != nil {
+		w.t.Fatal(err)
+	}
+	var out []string
+	for _, b := range sets.Items {
+		var state []string
+		for _, s := range b.Spec.Steps {
+			state = append(state, convert.ChangeName(s.Change))
+		}
+		out = append(out, fmt.Sprintf("%d: %s", b.Spec.Epoch, strings.Join(state, " ")))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestFiveChanges(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.holdUntil(5, breaks("acme/api#2", "acme/web#1"))
+	for _, c := range w.five() {
+		w.approve(c)
+	}
+	w.assertFiveChanges()
+	want := []string{
+		"1: acme/api#1",
+		"1: acme/api#1 acme/api#2",
+		"1: acme/api#1 acme/api#2 acme/web#1",
+		"1: acme/api#1 acme/api#2 acme/web#1 acme/web#2",
+		"1: acme/api#1 acme/api#2 acme/web#1 acme/web#2 acme/api#3",
+		"2: acme/api#1 acme/api#2 acme/web#2",
+		"2: acme/api#1 acme/api#2 acme/web#2 acme/api#3",
+	}
+	if diff := cmp.Diff(want, w.gateBuilds()); diff != "" {
+		t.Errorf("buildsets (-want +got):\n%s", diff)
+	}
+}
+
+// TestSettledMakesNoWrites: a manager that finds everything done does nothing.
+func TestSettledMakesNoWrites(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	c := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	w.opened(c)
+	w.eventually("the check is done", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("check")) })
+	w.approve(c)
+	w.eventually("it is merged", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("gate")) })
+	w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Branch: "main", Ref: "refs/heads/main"})
+	w.settled()
+	w.halt()
+	w.start()
+	before := w.writes.Load()
+	w.settled()
+	if n := w.writes.Load() - before; n != 0 {
+		t.Errorf("%d writes about things that are settled, the last: %v", n, w.lastWrite.Load())
+	}
+}
+
+// settled waits until nothing was written for a while.
+func (w *world) settled() {
+	w.t.Helper()
+	last, quiet := w.writes.Load(), 0
+	w.eventually("the writes end", func() string {
+		if n := w.writes.Load(); n != last {
+			last, quiet = n, 0
+		}
+		if quiet++; quiet < 50 {
+			return "writing"
+		}
+		return ""
+	})
+}
+
+func TestNewPatchsetTakesTheOldOneOut(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return nil })
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	b := w.host.Open("acme/api", 2, "B", "", map[string]string{"b": "1"})
+	w.approve(a)
+	w.approve(b)
+	w.eventually("both run", func() string {
+		return cmp.Diff([]string{"1: acme/api#1", "1: acme/api#1 acme/api#2"}, w.gateBuilds())
+	})
+	a2 := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "2"})
+	w.event(model.TriggerEvent{Event: "pull_request", Action: "changed", Project: "acme/api", Number: 1, Patchset: a2.Patchset, Branch: "main"})
+	w.eventually("the old version left and B is tested without it", func() string {
+		return cmp.Diff([]string{"1: acme/api#1", "1: acme/api#1 acme/api#2", "2: acme/api#2"}, w.gateBuilds()) +
+			cmp.Diff([]string{"acme/api#1 DEQUEUED", "acme/api#2"}, w.itemResults("gate"))
+	})
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} })
+	w.eventually("B merges alone", func() string { return cmp.Diff([]string{"acme/api#2"}, w.host.MergedOrder()) })
+}
+
+func TestClosedChangeLeaves(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return nil })
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	w.opened(a)
+	w.eventually("it is in check", func() string { return cmp.Diff([]string{"acme/api#1"}, w.itemResults("check")) })
+	w.host.Edit("acme/api", 1, func(c *model.Change) { c.Open = false })
+	w.event(model.TriggerEvent{Event: "pull_request", Action: "closed", Project: "acme/api", Number: 1})
+	w.eventually("it left", func() string { return cmp.Diff([]string{"acme/api#1 DEQUEUED"}, w.itemResults("check")) })
+	w.eventually("its queue is gone", func() string {
+		var queues gozer.ChangeQueueList
+		if err := w.client.List(t.Context(), &queues, client.InNamespace(w.tenant)); err != nil || len(queues.Items) > 0 {
+			return fmt.Sprintf("%d queues, %v", len(queues.Items), err)
+		}
+		return ""
+	})
+}
+
+func TestConfigErrorIsReported(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	bad := w.host.Open("acme/web", 1, "typo", "", map[string]string{".zuul.yaml": "- job:\n    name: web-unit\n    runn: ci/test.sh\n"})
+	good := w.host.Open("acme/web", 2, "fine", "", map[string]string{"fine": "1"})
+	w.opened(bad)
+	w.opened(good)
+	w.eventually("one is refused, the other tested", func() string {
+		return cmp.Diff([]string{"acme/web#1 CONFIG_ERROR", "acme/web#2 SUCCESS"}, w.itemResults("check"))
+	})
+	comments := w.host.Comments("acme/web", 1)
+	if len(comments) != 1 || !strings.Contains(comments[0], `.zuul.yaml:3:5: unknown attribute "runn" of job "web-unit"`) || !strings.Contains(comments[0], `did you mean "run"?`) {
+		t.Errorf("comments: %q", comments)
+	}
+}
+
+// TestProposedConfigIsInForce: a change that adds a job runs it before it merges.
+func TestProposedConfigIsInForce(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	jobs := map[string]bool{}
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		jobs[spec.Job] = true
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	c := w.host.Open("acme/web", 1, "new job", "", map[string]string{
+		".zuul.yaml": projectYAML("web") + "- job: {name: web-lint, run: ci/lint.sh}\n- project: {check: {jobs: [{web-lint: {dependencies: web-unit}}]}}\n",
+		"ci/lint.sh": "true"})
+	w.opened(c)
+	w.eventually("it is tested", func() string { return cmp.Diff([]string{"acme/web#1 SUCCESS"}, w.itemResults("check")) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !jobs["web-lint"] || !jobs["web-unit"] {
+		t.Errorf("jobs that ran: %v", jobs)
+	}
+}
+
+// TestLostPodsAreRetried: what vanishes is never the change's fault.
+func TestLostPodsAreRetried(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		if spec.Attempt == 1 {
+			return nil
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	w.opened(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	var node corev1.Pod
+	w.eventually("the first attempt runs", func() string {
+		var pods corev1.PodList
+		if err := w.client.List(t.Context(), &pods, client.InNamespace(w.tenant)); err != nil || len(pods.Items) < 2 {
+			return fmt.Sprintf("%d Pods, %v", len(pods.Items), err)
+		}
+		for _, p := range pods.Items {
+			if p.Labels[gozer.LabelRole] == "node" {
+				node = p
+			}
+		}
+		return ""
+	})
+	if err := w.client.Delete(t.Context(), &node); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the second attempt succeeds", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("check")) })
+	w.say(func(buildspec.Spec) *buildspec.Outcome {
+		return &buildspec.Outcome{Result: model.Retry, Reason: "the node was lost"}
+	})
+	w.opened(w.host.Open("acme/api", 2, "B", "", map[string]string{"b": "1"}))
+	w.eventually("attempts have a limit", func() string {
+		return cmp.Diff([]string{"acme/api#1 SUCCESS", "acme/api#2 FAILURE"}, w.itemResults("check"))
+	})
+	if c := w.host.Comments("acme/api", 2); len(c) != 1 || !strings.Contains(c[0], "RETRY_LIMIT") {
+		t.Errorf("comments: %q", c)
+	}
+}
+
+// TestHostIsAway: a host that fails now and then changes nothing in the end.
+func TestHostIsAway(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	calls := map[string]int{}
+	w.host.OnCall(func(call string) error {
+		calls[call]++
+		switch {
+		case call == "Merge" && calls[call]%3 == 1:
+			return drivers.ErrTryLater
+		case call != "Change" && calls[call]%3 == 2:
+			return errors.New("connection refused")
+		}
+		return nil
+	})
+	w.holdUntil(5, breaks("acme/api#2", "acme/web#1"))
+	for _, c := range w.five() {
+		w.approve(c)
+	}
+	w.assertFiveChanges()
+}
+
+// TestRepeatedEventsChangeNothing: the same event twice, and an old one late.
+func TestRepeatedEventsChangeNothing(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	c := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	w.approve(c)
+	w.approve(c)
+	w.eventually("it is merged", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("gate")) })
+	w.approve(c)
+	w.event(model.TriggerEvent{Event: "pull_request", Action: "opened", Project: "acme/api", Number: 1, Patchset: "0000000000000000000000000000000000000000", Branch: "main"})
+	w.eventually("all events are dealt with", func() string {
+		var events gozer.TriggerEventList
+		if err := w.client.List(t.Context(), &events, client.InNamespace(w.operator)); err != nil {
+			return err.Error()
+		}
+		for _, e := range events.Items {
+			if len(e.Status.Tenants) == 0 {
+				return e.Name + " waits"
+			}
+		}
+		return ""
+	})
+	if diff := cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("gate")); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(w.items("check")); n != 0 {
+		t.Errorf("%d checks of a merged change", n)
+	}
+}
+
+// TestBranchMovesOutsideTheGate: what was tested is not what would merge.
+func TestBranchMovesOutsideTheGate(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return nil })
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	w.approve(a)
+	w.eventually("it runs", func() string { return cmp.Diff([]string{"1: acme/api#1"}, w.gateBuilds()) })
+	direct := w.host.Open("acme/api", 9, "by hand", "", map[string]string{"hand": "1"})
+	if err := w.host.Merge(t.Context(), direct, "merge", ""); err != nil {
+		t.Fatal(err)
+	}
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} })
+	w.eventually("it is tested again on the new head, and merged", func() string {
+		return cmp.Diff([]string{"1: acme/api#1", "2: acme/api#1"}, w.gateBuilds()) + cmp.Diff([]string{"acme/api#9", "acme/api#1"}, w.host.MergedOrder())
+	})
+}
+
+// TestMergeConflictIsReported with the files, and disturbs nobody else.
+func TestMergeConflictIsReported(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"README": "one"})
+	b := w.host.Open("acme/api", 2, "B", "", map[string]string{"README": "two"})
+	w.approve(a)
+	w.approve(b)
+	w.eventually("A merges, B conflicts with it", func() string {
+		return cmp.Diff([]string{"acme/api#1 SUCCESS", "acme/api#2 MERGE_CONFLICT"}, w.itemResults("gate"))
+	})
+	if c := w.host.Comments("acme/api", 2); len(c) != 1 || !strings.Contains(c[0], "README") {
+		t.Errorf("comments: %q", c)
+	}
+}
+
+// TestNeedsAreRefusedWithAReason: what may not enter is told why, on the event.
+func TestNeedsAreRefusedWithAReason(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	d := w.host.Open("acme/web", 1, "D", "Depends-On: "+fakehost.URL("acme/api", 1), map[string]string{"d": "1"})
+	w.approve(d)
+	w.eventually("the event says why", func() string {
+		var e gozer.TriggerEvent
+		if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.operator, Name: "ev-1"}, &e); err != nil {
+			return err.Error()
+		}
+		want := "it depends on " + a.URL + ", which may not enter gate: it has no review that is approved by somebody with write permission"
+		if len(e.Status.Tenants) == 0 || len(e.Status.Tenants[0].Pipelines) == 0 || e.Status.Tenants[0].Pipelines[0].Message != want {
+			return fmt.Sprintf("%+v", e.Status)
+		}
+		return ""
+	})
+}

@@ -1,0 +1,328 @@
+// Package noderequest gives builds their nodes: it assigns requests to pools,
+// makes the Secret and the Pods of a request, tells when all are ready, and
+// takes them away when the attempt is over (Nodepool: launcher).
+package noderequest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/nodes"
+	"github.com/gozer-dev/gozer/internal/podspec"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+// RoleNode is the value of LabelRole of node Pods.
+const RoleNode = "node"
+
+// LabelPool names the pool that a node Pod counts for.
+const LabelPool = "gozer.dev/pool"
+
+// Reconciler of NodeRequests.
+type Reconciler struct {
+	client.Client
+	// Namespace of the operator, where NodePools are.
+	Namespace string
+	// Image that the node agent is copied from.
+	Image podspec.Image
+	Key   token.Key
+	Now   func() time.Time
+}
+
+// SetupWithManager registers the controller. Requests are decided one at a
+// time, so that two never take the same room.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("noderequest").
+		For(&gozer.NodeRequest{}, builder.WithPredicates(stateMoved())).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(requestOfPod)).
+		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfBuild), builder.WithPredicates(attemptOver())).
+		Watches(&gozer.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.waiting)).
+		Complete(r)
+}
+
+func requestOfPod(_ context.Context, obj client.Object) []reconcile.Request {
+	labels := obj.GetLabels()
+	if labels[gozer.LabelRole] != RoleNode {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: labels[gozer.LabelNodeRequest]}}}
+}
+
+// stateMoved lets the controller see its own writes: a Pod's event may come
+// while the cache still shows the request as it was before its Pods were made.
+func stateMoved() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*gozer.NodeRequest)
+		after, ok2 := e.ObjectNew.(*gozer.NodeRequest)
+		return ok1 && ok2 && before.Status.State != after.Status.State
+	}}
+}
+
+func attemptOver() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok1 := e.ObjectOld.(*gozer.Build)
+			after, ok2 := e.ObjectNew.(*gozer.Build)
+			return ok1 && ok2 && (before.Status.Result != after.Status.Result || before.Status.Attempt != after.Status.Attempt)
+		},
+	}
+}
+
+func (r *Reconciler) requestsOfBuild(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.requests(ctx, client.InNamespace(obj.GetNamespace()), client.MatchingLabels{gozer.LabelBuild: obj.GetName()})
+}
+
+// waiting are the requests that may be served now that something changed.
+func (r *Reconciler) waiting(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.requests(ctx)
+}
+
+func (r *Reconciler) requests(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
+	var list gozer.NodeRequestList
+	if err := r.List(ctx, &list, opts...); err != nil {
+		logf.FromContext(ctx).Error(err, "Cannot list node requests")
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if list.Items[i].Status.State != gozer.NodesReleased {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// scope is what is known of a request; gather fills it.
+type scope struct {
+	request *gozer.NodeRequest
+	before  *gozer.NodeRequest
+	// build that asks; nil when it is gone.
+	build *gozer.Build
+	pods  map[string]*corev1.Pod
+	pools []gozer.NodePool
+}
+
+// Reconcile moves one request on.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	s, err := r.gather(ctx, req)
+	if err != nil || s == nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	result := ctrl.Result{}
+	switch {
+	case s.request.Status.State == gozer.NodesReleased:
+		return result, nil
+	case s.over():
+		return result, r.release(ctx, s)
+	case s.request.Status.State == gozer.NodesFailed:
+	case s.request.Status.State == "" || s.request.Status.State == gozer.NodesRequested:
+		err = r.serve(ctx, s)
+	default:
+		result, err = r.follow(s), nil
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	_, err = patch.Status(ctx, r.Client, s.request, s.before)
+	return result, client.IgnoreNotFound(err)
+}
+
+func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, error) {
+	s := &scope{request: &gozer.NodeRequest{}, pods: map[string]*corev1.Pod{}}
+	if err := r.Get(ctx, req.NamespacedName, s.request); err != nil {
+		return nil, err
+	}
+	if s.request.DeletionTimestamp != nil {
+		return nil, nil // its Pods have it as owner
+	}
+	s.before = s.request.DeepCopy()
+	var b gozer.Build
+	err := r.Get(ctx, client.ObjectKey{Namespace: req.Namespace, Name: s.request.Spec.Build}, &b)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if err == nil {
+		s.build = &b
+	}
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.InNamespace(req.Namespace), client.MatchingLabels{gozer.LabelNodeRequest: req.Name}); err != nil {
+		return nil, err
+	}
+	for i := range pods.Items {
+		s.pods[pods.Items[i].Name] = &pods.Items[i]
+	}
+	var pools gozer.NodePoolList
+	if err := r.List(ctx, &pools, client.InNamespace(r.Namespace)); err != nil {
+		return nil, err
+	}
+	s.pools = pools.Items
+	return s, nil
+}
+
+// over says whether nobody needs the nodes any more.
+func (s *scope) over() bool {
+	return s.build == nil || s.build.Status.Result != "" || s.build.Status.Attempt > s.request.Spec.Attempt
+}
+
+// serve assigns the request and makes its Pods, if there is room.
+func (r *Reconciler) serve(ctx context.Context, s *scope) error {
+	d, err := r.decide(ctx, s)
+	if err != nil {
+		return err
+	}
+	st := &s.request.Status
+	switch {
+	case d.Fail != "":
+		r.fail(s, d.Fail)
+		return nil
+	case d.Wait != "":
+		st.State, st.Message = gozer.NodesRequested, d.Wait
+		return nil
+	}
+	if err := r.launch(ctx, s, d.Pools); err != nil {
+		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+			// A quota, or a label that makes no valid Pod: say so and try again when something changes.
+			st.State, st.Message = gozer.NodesRequested, convert.Cut(err.Error(), 1000)
+			return nil
+		}
+		return err
+	}
+	st.State, st.Message = gozer.NodesPending, "node Pods are starting"
+	return nil
+}
+
+func (r *Reconciler) fail(s *scope, message string) {
+	s.request.Status.State, s.request.Status.Message = gozer.NodesFailed, convert.Cut(message, 1000)
+	patch.Condition(&s.request.Status.Conditions, s.request.Generation, gozer.ConditionReady, false, "Failed", s.request.Status.Message, r.Now())
+}
+
+// decide asks internal/nodes about all requests that wait, for this one.
+func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, error) {
+	used, err := r.used(ctx)
+	if err != nil {
+		return nodes.Decision{}, err
+	}
+	var pools []nodes.Pool
+	for _, p := range s.pools {
+		pool := nodes.Pool{Name: p.Name, AllowedTenants: p.Spec.AllowedTenants, Used: used[p.Name]}
+		if p.Spec.MaxNodes != nil {
+			pool.Max = int(*p.Spec.MaxNodes)
+		}
+		for _, l := range p.Spec.Labels {
+			pool.Labels = append(pool.Labels, l.Name)
+		}
+		pools = append(pools, pool)
+	}
+	var all gozer.NodeRequestList
+	if err := r.List(ctx, &all); err != nil {
+		return nodes.Decision{}, err
+	}
+	var waiting []nodes.Request
+	for _, n := range all.Items {
+		if n.Status.State == "" || n.Status.State == gozer.NodesRequested {
+			waiting = append(waiting, requestOf(&n))
+		}
+	}
+	mine := requestOf(s.request)
+	if !slices.ContainsFunc(waiting, func(q nodes.Request) bool { return q.Name == mine.Name }) {
+		waiting = append(waiting, mine)
+	}
+	return nodes.Assign(waiting, pools)[mine.Name], nil
+}
+
+func requestOf(n *gozer.NodeRequest) nodes.Request {
+	q := nodes.Request{Name: n.Namespace + "/" + n.Name, Tenant: n.Namespace, Priority: n.Spec.Priority, Since: n.CreationTimestamp.Time}
+	for _, x := range n.Spec.Nodes {
+		q.Labels = append(q.Labels, x.Label)
+	}
+	return q
+}
+
+// used counts the node Pods of each pool.
+func (r *Reconciler) used(ctx context.Context) (map[string]int, error) {
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: RoleNode}); err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	for _, p := range pods.Items {
+		out[p.Labels[LabelPool]]++
+	}
+	return out, nil
+}
+
+// follow watches the Pods become ready, and notices when one is lost.
+func (r *Reconciler) follow(s *scope) ctrl.Result {
+	st := &s.request.Status
+	ready := true
+	for n := range st.Nodes {
+		node := &st.Nodes[n]
+		pod := s.pods[node.Pod]
+		state := podspec.NodeState{Failed: true, Gone: true, Message: "node Pod " + node.Pod + " was deleted"}
+		if pod != nil {
+			state = podspec.OfNode(pod)
+		} else if st.State == gozer.NodesPending && r.Now().Sub(s.request.CreationTimestamp.Time) < cacheGrace {
+			state = podspec.NodeState{Message: "node Pod " + node.Pod + " is starting"}
+		}
+		switch {
+		case state.Failed && st.State == gozer.NodesFulfilled:
+			st.Lost, st.Message = true, convert.Cut(state.Message, 1000)
+			return ctrl.Result{}
+		case state.Failed:
+			st.Lost = state.Gone
+			r.fail(s, state.Message)
+			return ctrl.Result{}
+		case !state.Ready:
+			ready = false
+			st.Message = convert.Cut(state.Message, 1000)
+		default:
+			node.Address = pod.Status.PodIP
+		}
+	}
+	if ready {
+		st.State, st.Message = gozer.NodesFulfilled, ""
+		patch.Condition(&st.Conditions, s.request.Generation, gozer.ConditionReady, true, "Fulfilled", "", r.Now())
+		return ctrl.Result{}
+	}
+	left := r.launchTimeout(s) - r.Now().Sub(s.request.CreationTimestamp.Time)
+	if left <= 0 {
+		r.fail(s, fmt.Sprintf("not ready within %s: %s", r.launchTimeout(s), st.Message))
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: left}
+}
+
+// cacheGrace is how long a Pod that was just created may be missing in the cache.
+const cacheGrace = 10 * time.Second
+
+func (r *Reconciler) launchTimeout(s *scope) time.Duration {
+	longest := int32(0)
+	for _, p := range s.pools {
+		for _, l := range p.Spec.Labels {
+			if slices.ContainsFunc(s.request.Spec.Nodes, func(n gozer.NodeSpec) bool { return n.Label == l.Name }) {
+				longest = max(longest, p.Spec.LaunchTimeout)
+			}
+		}
+	}
+	if longest == 0 {
+		longest = 300
+	}
+	return time.Duration(longest) * time.Second
+}

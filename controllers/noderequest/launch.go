@@ -1,0 +1,152 @@
+package noderequest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/build"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/naming"
+	"github.com/gozer-dev/gozer/internal/podspec"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+// keys of one request. They follow from the installation's key and the
+// request's identity, so that whoever makes them again makes the same ones.
+type keys struct {
+	hostPrivate, clientPrivate []byte
+	hostPublic, clientPublic   string
+}
+
+func (r *Reconciler) keys(request *gozer.NodeRequest) (keys, error) {
+	subject := fmt.Sprintf("%s/%s/%s", request.Namespace, request.Name, request.UID)
+	var k keys
+	var err error
+	if k.hostPrivate, k.hostPublic, err = sshKey(r.Key.Seed("ssh-host/" + subject)); err != nil {
+		return k, err
+	}
+	k.clientPrivate, k.clientPublic, err = sshKey(r.Key.Seed("ssh-client/" + subject))
+	return k, err
+}
+
+// sshKey makes an ed25519 key in OpenSSH's formats.
+func sshKey(seed []byte) (private []byte, public string, err error) {
+	key := ed25519.NewKeyFromSeed(seed)
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return nil, "", err
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		return nil, "", err
+	}
+	return pem.EncodeToMemory(block), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))), nil
+}
+
+// launch makes the Secret and the Pods of a request, and notes them in its status.
+func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error {
+	k, err := r.keys(s.request)
+	if err != nil {
+		return err
+	}
+	if err := patch.Create(ctx, r.Client, r.secret(s, k)); err != nil {
+		return err
+	}
+	s.request.Status.Nodes = nil
+	for n, node := range s.request.Spec.Nodes {
+		label, ok := labelOf(s.pools, pools[n], node.Label)
+		if !ok {
+			return fmt.Errorf("pool %s lost the label %s", pools[n], node.Label)
+		}
+		pod := r.pod(s, n, pools[n], label)
+		if err := patch.Create(ctx, r.Client, pod); err != nil {
+			return err
+		}
+		s.request.Status.Nodes = append(s.request.Status.Nodes, gozer.NodeStatus{
+			Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,
+		})
+	}
+	return nil
+}
+
+func labelOf(pools []gozer.NodePool, pool, name string) (gozer.NodeLabel, bool) {
+	for _, p := range pools {
+		if p.Name != pool {
+			continue
+		}
+		n := slices.IndexFunc(p.Spec.Labels, func(l gozer.NodeLabel) bool { return l.Name == name })
+		if n >= 0 {
+			return p.Spec.Labels[n], true
+		}
+	}
+	return gozer.NodeLabel{}, false
+}
+
+// secret has the keys of nodes and executor, and the tokens of this attempt. Each Pod mounts only its own.
+func (r *Reconciler) secret(s *scope, k keys) *corev1.Secret {
+	q := s.request
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: q.Namespace, Name: q.Name, Labels: map[string]string{gozer.LabelBuild: q.Spec.Build}, OwnerReferences: owner(q)},
+		Immutable:  ptr(true),
+		Data: map[string][]byte{
+			podspec.KeyHostKey: k.hostPrivate, podspec.KeyAuthorizedKey: []byte(k.clientPublic + "\n"), podspec.KeyClientKey: k.clientPrivate,
+			podspec.KeyGitToken: []byte(r.Key.For(token.Git, build.Scope(q.Namespace, s.build.Spec.BuildSet))),
+			podspec.KeyLogToken: []byte(r.Key.For(token.Log, build.LogSubject(q.Namespace, q.Spec.Build, q.Spec.Attempt))),
+		},
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func owner(q *gozer.NodeRequest) []metav1.OwnerReference {
+	return []metav1.OwnerReference{*metav1.NewControllerRef(q, gozer.GroupVersion.WithKind("NodeRequest"))}
+}
+
+func (r *Reconciler) pod(s *scope, n int, pool string, l gozer.NodeLabel) *corev1.Pod {
+	q := s.request
+	return podspec.NodePod(podspec.Node{
+		Namespace: q.Namespace, Name: naming.NodePod(q.Name, n),
+		Labels: map[string]string{
+			gozer.LabelRole: RoleNode, gozer.LabelNodeRequest: q.Name, gozer.LabelBuild: q.Spec.Build,
+			gozer.LabelBuildSet: s.build.Spec.BuildSet, gozer.LabelPipeline: s.build.Spec.Pipeline, LabelPool: pool,
+		},
+		Owner: owner(q)[0], Secret: q.Name, Gozer: r.Image,
+		Image: podspec.Image{Name: l.Image, Pull: l.ImagePullPolicy}, User: l.User, Home: l.Home,
+		Resources: l.Resources, NodeSelector: l.NodeSelector, Tolerations: l.Tolerations,
+		Deadline: int64(build.Deadline(s.build.Spec.Job).Seconds()),
+	})
+}
+
+// release takes the Pods and the Secret away.
+func (r *Reconciler) release(ctx context.Context, s *scope) error {
+	for _, p := range s.pods {
+		if p.DeletionTimestamp != nil {
+			continue
+		}
+		if err := patch.Delete(ctx, r.Client, p); err != nil {
+			return err
+		}
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.request.Namespace, Name: s.request.Name}}
+	if err := patch.Delete(ctx, r.Client, secret); err != nil {
+		return err
+	}
+	if s.request.Status.State != gozer.NodesFailed {
+		s.request.Status.Message = ""
+	}
+	s.request.Status.State = gozer.NodesReleased
+	if _, err := patch.Status(ctx, r.Client, s.request, s.before); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	return nil
+}

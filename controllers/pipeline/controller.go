@@ -1,0 +1,217 @@
+// Package pipeline turns events into queue items.
+//
+// It takes the events that a tenant has not dealt with, oldest first, and asks
+// for each: is the change still what the event was about, which pipelines want
+// it, does it fulfil their requirements, what must be ahead of it (Zuul:
+// scheduler events, pipeline manager's addChange). What was made of an event,
+// and why, is written on the event.
+//
+// It also takes changes out: a new patchset or a closed change leaves its
+// queues by an annotation on the item, on which the changequeue controller acts.
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/tenant"
+	"github.com/gozer-dev/gozer/internal/configsource"
+	"github.com/gozer-dev/gozer/internal/drivers"
+)
+
+// Hosts finds the driver of a connection.
+type Hosts interface {
+	Host(ctx context.Context, connection string) (drivers.Host, error)
+}
+
+// Reconciler deals with the events of one tenant at a time.
+type Reconciler struct {
+	client.Client
+	// Live reads the API server itself: whether a change is in a queue already
+	// must not be answered by a cache that lags.
+	Live   client.Reader
+	Hosts  Hosts
+	Loader *configsource.Loader
+	// Namespace of the operator, where events are.
+	Namespace string
+	Now       func() time.Time
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	created := predicate.Funcs{
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
+	loaded := predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok1 := e.ObjectOld.(*gozer.Tenant)
+			after, ok2 := e.ObjectNew.(*gozer.Tenant)
+			return ok1 && ok2 && digest(before) != digest(after)
+		},
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
+	return ctrl.NewControllerManagedBy(mgr).Named("pipeline").
+		For(&gozer.Tenant{}, builder.WithPredicates(loaded)).
+		Watches(&gozer.TriggerEvent{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOf), builder.WithPredicates(created)).
+		Watches(&gozer.Pipeline{}, handler.EnqueueRequestsFromMapFunc(r.tenantInNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Complete(r)
+}
+
+func digest(t *gozer.Tenant) string {
+	if t.Status.Layout == nil {
+		return ""
+	}
+	return t.Status.Layout.Digest
+}
+
+func (r *Reconciler) tenantsOf(ctx context.Context, obj client.Object) []reconcile.Request {
+	e, ok := obj.(*gozer.TriggerEvent)
+	if !ok {
+		return nil
+	}
+	return r.requests(ctx, func(t *gozer.Tenant) bool { return concerns(e, t) })
+}
+
+func (r *Reconciler) tenantInNamespace(ctx context.Context, obj client.Object) []reconcile.Request {
+	return r.requests(ctx, func(t *gozer.Tenant) bool { return t.Namespace == obj.GetNamespace() })
+}
+
+func (r *Reconciler) requests(ctx context.Context, want func(*gozer.Tenant) bool) []reconcile.Request {
+	var list gozer.TenantList
+	if err := r.List(ctx, &list); err != nil {
+		logf.FromContext(ctx).Error(err, "Cannot list tenants")
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if want(&list.Items[i]) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// concerns says whether the tenant has to deal with the event.
+func concerns(e *gozer.TriggerEvent, t *gozer.Tenant) bool {
+	return tenant.HasProject(t, e.Spec.Connection, e.Spec.Project) && (e.Spec.Tenant == "" || e.Spec.Tenant == t.Namespace)
+}
+
+// DealtWith says whether the tenant has dealt with the event.
+func DealtWith(e *gozer.TriggerEvent, tenantNamespace string) bool {
+	return slices.ContainsFunc(e.Status.Tenants, func(o gozer.EventOutcome) bool { return o.Tenant == tenantNamespace })
+}
+
+// Reconcile deals with all events that wait for the tenant.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var t gozer.Tenant
+	if err := r.Get(ctx, req.NamespacedName, &t); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if t.DeletionTimestamp != nil || t.Status.Layout == nil {
+		return ctrl.Result{}, nil
+	}
+	if err := r.markPipelines(ctx, &t); err != nil {
+		return ctrl.Result{}, err
+	}
+	events, err := r.waiting(ctx, &t)
+	if err != nil || len(events) == 0 {
+		return ctrl.Result{}, err
+	}
+	s, err := r.gather(ctx, &t)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	for i := range events {
+		if err := r.deal(ctx, s, &events[i]); err != nil {
+			return ctrl.Result{}, fmt.Errorf("event %s: %w", events[i].Name, err)
+		}
+	}
+	return ctrl.Result{}, nil
+}
+
+// waiting are the events that the tenant has not dealt with, oldest first.
+func (r *Reconciler) waiting(ctx context.Context, t *gozer.Tenant) ([]gozer.TriggerEvent, error) {
+	var list gozer.TriggerEventList
+	if err := r.List(ctx, &list, client.InNamespace(r.Namespace)); err != nil {
+		return nil, err
+	}
+	events := slices.DeleteFunc(list.Items, func(e gozer.TriggerEvent) bool {
+		return e.DeletionTimestamp != nil || !concerns(&e, t) || DealtWith(&e, t.Namespace)
+	})
+	slices.SortFunc(events, func(a, b gozer.TriggerEvent) int {
+		return cmp.Or(a.Spec.ReceivedAt.Compare(b.Spec.ReceivedAt.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return events, nil
+}
+
+// deal decides about one event and writes on it what was made of it.
+func (r *Reconciler) deal(ctx context.Context, s *scope, e *gozer.TriggerEvent) error {
+	outcome := gozer.EventOutcome{Tenant: s.tenant.Namespace}
+	pipelines, err := r.outcomes(ctx, s, e)
+	if err != nil {
+		return err
+	}
+	outcome.Pipelines = pipelines[:min(len(pipelines), 20)]
+	before := e.DeepCopy()
+	e.Status.Tenants = append(e.Status.Tenants, outcome)
+	_, err = patch.Status(ctx, r.Client, e, before, patch.Lock)
+	if apierrors.IsConflict(err) {
+		// The cache lagged behind another tenant's write, or our own: look again.
+		return r.dealAgain(ctx, s, e, outcome)
+	}
+	return client.IgnoreNotFound(err)
+}
+
+func (r *Reconciler) dealAgain(ctx context.Context, s *scope, e *gozer.TriggerEvent, outcome gozer.EventOutcome) error {
+	var now gozer.TriggerEvent
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(e), &now); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if DealtWith(&now, s.tenant.Namespace) {
+		return nil
+	}
+	before := now.DeepCopy()
+	now.Status.Tenants = append(now.Status.Tenants, outcome)
+	_, err := patch.Status(ctx, r.Client, &now, before, patch.Lock)
+	return client.IgnoreNotFound(err)
+}
+
+// markPipelines tells that pipelines are in force.
+func (r *Reconciler) markPipelines(ctx context.Context, t *gozer.Tenant) error {
+	var list gozer.PipelineList
+	if err := r.List(ctx, &list, client.InNamespace(t.Namespace)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		p := &list.Items[i]
+		if p.Status.ObservedGeneration == p.Generation {
+			continue
+		}
+		before := p.DeepCopy()
+		p.Status.ObservedGeneration = p.Generation
+		patch.Condition(&p.Status.Conditions, p.Generation, gozer.ConditionReady, true, "InForce", "events are acted on", r.Now())
+		if _, err := patch.Status(ctx, r.Client, p, before); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func microTime(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/configsource"
+	"github.com/gozer-dev/gozer/internal/depends"
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/layout"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// scope is what one reconcile knows.
+type scope struct {
+	tenant    *gozer.Tenant
+	layout    *layout.Layout
+	pipelines []gozer.Pipeline
+	projects  []configsource.Project
+	// items of the tenant that have no result yet, with those enqueued by this reconcile.
+	items []gozer.QueueItem
+}
+
+func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error) {
+	s := &scope{tenant: t}
+	l, _, err := r.Loader.Layout(ctx, t.Name, t.Spec, t.Status.Layout.Heads, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.layout = l
+	if s.projects, err = r.Loader.Projects(ctx, t.Spec); err != nil {
+		return nil, err
+	}
+	var pipelines gozer.PipelineList
+	if err := r.List(ctx, &pipelines, client.InNamespace(t.Namespace)); err != nil {
+		return nil, err
+	}
+	s.pipelines = pipelines.Items
+	slices.SortFunc(s.pipelines, func(a, b gozer.Pipeline) int { return cmp.Compare(a.Name, b.Name) })
+	var items gozer.QueueItemList
+	if err := r.Live.List(ctx, &items, client.InNamespace(t.Namespace)); err != nil {
+		return nil, err
+	}
+	s.items = slices.DeleteFunc(items.Items, func(i gozer.QueueItem) bool {
+		return i.Status.Result != "" || i.DeletionTimestamp != nil
+	})
+	return s, nil
+}
+
+// project finds a repository of the tenant.
+func (s *scope) project(connection, name string) (model.Project, bool) {
+	i := slices.IndexFunc(s.projects, func(p configsource.Project) bool { return p.Connection == connection && p.Name == name })
+	if i < 0 {
+		return model.Project{}, false
+	}
+	return s.projects[i].Project, true
+}
+
+// itemsOf are the unfinished items of a change.
+func (s *scope) itemsOf(key model.ChangeKey) []*gozer.QueueItem {
+	var out []*gozer.QueueItem
+	for i := range s.items {
+		c := s.items[i].Spec.Changes[0]
+		if c.Number == key.Number && c.Project.Hostname+"/"+c.Project.Name == key.Project {
+			out = append(out, &s.items[i])
+		}
+	}
+	return out
+}
+
+// liveItem finds the change's live item in a pipeline.
+func (s *scope) liveItem(pipeline string, c model.Change) *gozer.QueueItem {
+	for _, i := range s.itemsOf(c.Key()) {
+		if i.Spec.Pipeline == pipeline && i.Spec.Live && i.Spec.Changes[0].Patchset == c.Patchset && i.Annotations[gozer.AnnotationDequeue] == "" {
+			return i
+		}
+	}
+	return nil
+}
+
+// maxGraph bounds how many changes are read for one: Depends-On lines are strangers' input.
+const maxGraph = 100
+
+// graph reads what a change depends on, directly and through others.
+func (r *Reconciler) graph(ctx context.Context, s *scope, root model.Change) (depends.Graph, error) {
+	g := depends.Graph{}
+	todo := []model.Change{root}
+	for len(todo) > 0 {
+		c := todo[0]
+		todo = todo[1:]
+		if _, seen := g[c.Key()]; seen {
+			continue
+		}
+		node := depends.Change{Change: c}
+		for _, url := range depends.Lines(c.Message) {
+			need, ok, err := r.changeByURL(ctx, s, url)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue
+			}
+			node.Needs = append(node.Needs, need.Key())
+			todo = append(todo, need)
+		}
+		g[c.Key()] = node
+		if len(g) > maxGraph {
+			return nil, fmt.Errorf("it depends on more than %d changes", maxGraph)
+		}
+	}
+	return g, nil
+}
+
+// changeByURL finds the change that a Depends-On line names on one of the
+// tenant's connections. Lines that name something else are ignored.
+func (r *Reconciler) changeByURL(ctx context.Context, s *scope, url string) (model.Change, bool, error) {
+	for _, source := range s.tenant.Spec.Sources {
+		host, err := r.Hosts.Host(ctx, source.Connection)
+		if err != nil {
+			return model.Change{}, false, err
+		}
+		name, number, ok := host.ParseURL(url)
+		if !ok {
+			continue
+		}
+		p, known := s.project(source.Connection, name)
+		if !known {
+			return model.Change{}, false, refusal(fmt.Sprintf("it depends on %s, whose project is not in the tenant", url))
+		}
+		c, err := host.Change(ctx, p, number)
+		if errors.Is(err, drivers.ErrNotFound) {
+			return model.Change{}, false, refusal(fmt.Sprintf("it depends on %s, which does not exist", url))
+		}
+		return c, err == nil, err
+	}
+	return model.Change{}, false, nil
+}
+
+// refusal is a no for the author of the change, unlike an error that is worth another try.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }

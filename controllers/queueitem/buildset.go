@@ -1,0 +1,101 @@
+package queueitem
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/naming"
+)
+
+// mergeOf is the state that a buildset was made for.
+func mergeOf(b *gozer.BuildSet) *gozer.ItemMerge {
+	m := &gozer.ItemMerge{Epoch: b.Spec.Epoch, ConfigChanged: b.Spec.ConfigChanged, Layout: b.Spec.Layout, Jobs: int32(len(b.Spec.Jobs)), BuildSet: b.Name}
+	for _, st := range b.Spec.States {
+		if !st.Extra {
+			m.States = append(m.States, st)
+		}
+	}
+	return m
+}
+
+// create creates the builds, and then the buildset that names them. That the
+// buildset exists already is an error: it is then what was decided.
+func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
+	steps := s.steps()
+	b := &gozer.BuildSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.item.Namespace, Name: p.merge.BuildSet,
+			Labels:          map[string]string{gozer.LabelItem: s.item.Name, gozer.LabelPipeline: s.item.Spec.Pipeline, gozer.LabelQueue: s.item.Spec.Queue},
+			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(s.item.Spec.Changes[0])},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
+		},
+		Spec: gozer.BuildSetSpec{
+			Item: s.item.Name, Queue: s.item.Spec.Queue, Epoch: s.entry.Epoch, Pipeline: s.item.Spec.Pipeline,
+			Steps: steps, States: p.states, Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged,
+		},
+	}
+	for _, j := range p.jobs {
+		build, err := s.build(b, j)
+		if err != nil {
+			return err
+		}
+		if err := patch.Create(ctx, r.Client, build); err != nil {
+			return err
+		}
+		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
+			Name: j.Name, Build: build.Name, Voting: j.Voting, Attempts: j.Attempts,
+			Dependencies: convert.JobDependencies(j.Dependencies), Nodes: convert.NodeSpecs(j.Nodes),
+		})
+	}
+	if err := r.Create(ctx, b); err != nil {
+		return err
+	}
+	logf.FromContext(ctx).Info("Buildset created", "item", s.item.Name, "buildset", b.Name, "jobs", len(p.jobs))
+	return nil
+}
+
+// build is the frozen job.
+func (s *scope) build(b *gozer.BuildSet, j jobgraph.Job) (*gozer.Build, error) {
+	frozen, err := convert.FrozenJob(j, func(pb jobgraph.Playbook) string { return commitOf(b, pb) })
+	if err != nil {
+		return nil, err
+	}
+	content, err := json.Marshal([]any{frozen, b.Spec.Steps, b.Spec.States})
+	if err != nil {
+		return nil, err
+	}
+	own := s.item.Spec.Changes[0]
+	return &gozer.Build{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: b.Namespace, Name: naming.Build(b.Name, j.Name, string(content)),
+			Labels: map[string]string{gozer.LabelBuildSet: b.Name, gozer.LabelItem: b.Spec.Item,
+				gozer.LabelPipeline: b.Spec.Pipeline, gozer.LabelJob: naming.Label(j.Name)},
+			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(own)},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
+		},
+		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Job: frozen},
+	}, nil
+}
+
+// commitOf is the commit from which a playbook is taken. What is proposed in a
+// config project is not in force: its playbooks come from the branch.
+func commitOf(b *gozer.BuildSet, pb jobgraph.Playbook) string {
+	n := slices.IndexFunc(b.Spec.States, func(st gozer.PreparedState) bool {
+		return convert.Project(st.Project) == pb.Project && st.Branch == pb.Branch
+	})
+	switch {
+	case n < 0:
+		return ""
+	case pb.Trusted:
+		return b.Spec.States[n].Base
+	}
+	return b.Spec.States[n].Commit
+}

@@ -1,0 +1,80 @@
+// Package controllers puts the controllers of the manager together.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/gozer-dev/gozer/controllers/build"
+	"github.com/gozer-dev/gozer/controllers/buildset"
+	"github.com/gozer-dev/gozer/controllers/changequeue"
+	"github.com/gozer-dev/gozer/controllers/cleanup"
+	"github.com/gozer-dev/gozer/controllers/connection"
+	"github.com/gozer-dev/gozer/controllers/noderequest"
+	"github.com/gozer-dev/gozer/controllers/pipeline"
+	"github.com/gozer-dev/gozer/controllers/queueitem"
+	"github.com/gozer-dev/gozer/controllers/tenant"
+	"github.com/gozer-dev/gozer/internal/configsource"
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+// Hosts is what controllers need to know of connections.
+type Hosts interface {
+	Host(ctx context.Context, connection string) (drivers.Host, error)
+	Hostname(ctx context.Context, connection string) (string, error)
+}
+
+// Options of the controllers.
+type Options struct {
+	// Namespace of the operator.
+	Namespace string
+	Key       token.Key
+	Hosts     Hosts
+	Merger    merger.Merger
+	History   build.History
+	Logs      build.Logs
+	Build     build.Settings
+	// ItemTTL and EventTTL say how long what is done with is kept.
+	ItemTTL, EventTTL time.Duration
+	// Now is the clock; time.Now when it is nil.
+	Now func() time.Time
+}
+
+// Workers of the controllers that wait for others most of the time.
+const (
+	prepareWorkers = 4
+	buildWorkers   = 8
+)
+
+// Setup registers all controllers with a manager.
+func Setup(mgr ctrl.Manager, o Options) error {
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	c := mgr.GetClient()
+	loader := &configsource.Loader{Merger: o.Merger, Hosts: o.Hosts}
+	for name, r := range map[string]interface{ SetupWithManager(ctrl.Manager) error }{
+		"connection": &connection.Reconciler{Client: c, Hosts: o.Hosts, Now: now},
+		"tenant":     &tenant.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Now: now},
+		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Now: now},
+		"changequeue": &changequeue.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Tips: o.Merger,
+			Recorder: mgr.GetEventRecorderFor("gozer"), WebURL: o.Build.WebURL, Now: now}, //nolint:staticcheck // events/v1 needs two more words for each event and shows the same
+		"queueitem":   &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
+		"buildset":    &buildset.Reconciler{Client: c, Now: now},
+		"build":       &build.Reconciler{Client: c, Merger: o.Merger, History: o.History, Logs: o.Logs, Settings: o.Build, Now: now, Workers: buildWorkers},
+		"noderequest": &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Now: now},
+		"items":       &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
+		"events":      &cleanup.Events{Client: c, Keep: o.EventTTL, Now: now},
+	} {
+		if err := r.SetupWithManager(mgr); err != nil {
+			return fmt.Errorf("controller %s: %w", name, err)
+		}
+	}
+	return nil
+}

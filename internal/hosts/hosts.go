@@ -1,0 +1,154 @@
+// Package hosts finds the driver of a Connection. It reads Connections and
+// their Secrets in the operator's namespace, and keeps a driver for a short
+// time, so that a new token is used without a restart.
+package hosts
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/drivers/gitea"
+	"github.com/gozer-dev/gozer/internal/gitrepo"
+	"github.com/gozer-dev/gozer/internal/intake"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// Keys of a Connection's Secret.
+const (
+	KeyToken         = "token"
+	KeyWebhookSecret = "webhookSecret"
+)
+
+const keep = 30 * time.Second
+
+// Registry finds drivers.
+type Registry struct {
+	// Reader reads the API server itself: Secrets must not be cached.
+	Reader client.Reader
+	// Namespace of the operator.
+	Namespace string
+	Now       func() time.Time
+
+	mu    sync.Mutex
+	known map[string]entry
+}
+
+type entry struct {
+	host       drivers.Host
+	connection gozer.Connection
+	secret     []byte
+	until      time.Time
+}
+
+// Host is the driver of a connection.
+func (r *Registry) Host(ctx context.Context, connection string) (drivers.Host, error) {
+	e, err := r.find(ctx, connection)
+	return e.host, err
+}
+
+// Decoder implements intake.Connections.
+func (r *Registry) Decoder(ctx context.Context, connection string) (drivers.Decoder, []byte, error) {
+	e, err := r.find(ctx, connection)
+	if apierrors.IsNotFound(err) {
+		return nil, nil, intake.ErrUnknown
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(e.secret) == 0 {
+		return nil, nil, fmt.Errorf("secret %s has no key %q; webhooks cannot be verified without it", e.connection.Spec.SecretName, KeyWebhookSecret)
+	}
+	return gitea.Webhooks{}, e.secret, nil
+}
+
+// Remote implements merger.Remotes.
+func (r *Registry) Remote(ctx context.Context, connection string, p model.Project) (gitrepo.Remote, error) {
+	h, err := r.Host(ctx, connection)
+	if err != nil {
+		return gitrepo.Remote{}, err
+	}
+	return h.Remote(p), nil
+}
+
+// Hostname is the canonical host name of a connection.
+func (r *Registry) Hostname(ctx context.Context, connection string) (string, error) {
+	e, err := r.find(ctx, connection)
+	if err != nil {
+		return "", err
+	}
+	return HostnameOf(&e.connection), nil
+}
+
+// HostnameOf is the canonical host name of a connection.
+func HostnameOf(c *gozer.Connection) string {
+	if c.Spec.CanonicalHostname != "" {
+		return c.Spec.CanonicalHostname
+	}
+	u, err := url.Parse(c.Spec.URL)
+	if err != nil {
+		return c.Name
+	}
+	return u.Hostname()
+}
+
+// Allows says whether a tenant may use a connection.
+func Allows(c *gozer.Connection, tenantNamespace string) bool {
+	return len(c.Spec.AllowedTenants) == 0 || slices.Contains(c.Spec.AllowedTenants, tenantNamespace)
+}
+
+func (r *Registry) find(ctx context.Context, name string) (entry, error) {
+	r.mu.Lock()
+	e, ok := r.known[name]
+	r.mu.Unlock()
+	if ok && r.Now().Before(e.until) {
+		return e, nil
+	}
+	e, err := r.read(ctx, name)
+	if err != nil {
+		return entry{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[string]entry{}
+	}
+	r.known[name] = e
+	return e, nil
+}
+
+func (r *Registry) read(ctx context.Context, name string) (entry, error) {
+	var c gozer.Connection
+	if err := r.Reader.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: name}, &c); err != nil {
+		return entry{}, fmt.Errorf("connection %s: %w", name, err)
+	}
+	var s corev1.Secret
+	if err := r.Reader.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: c.Spec.SecretName}, &s); err != nil {
+		return entry{}, fmt.Errorf("secret of connection %s: %w", name, err)
+	}
+	if len(s.Data[KeyToken]) == 0 {
+		return entry{}, fmt.Errorf("secret %s of connection %s has no key %q", s.Name, name, KeyToken)
+	}
+	host, err := driver(&c, string(s.Data[KeyToken]))
+	if err != nil {
+		return entry{}, err
+	}
+	return entry{host: host, connection: c, secret: s.Data[KeyWebhookSecret], until: r.Now().Add(keep)}, nil
+}
+
+func driver(c *gozer.Connection, token string) (drivers.Host, error) {
+	switch c.Spec.Driver {
+	case "gitea":
+		return gitea.New(gitea.Config{URL: c.Spec.URL, WebURL: c.Spec.WebURL, Token: token}), nil
+	}
+	return nil, fmt.Errorf("connection %s has the driver %q, which this version of Gozer does not have", c.Name, c.Spec.Driver)
+}

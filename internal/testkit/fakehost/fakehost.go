@@ -1,0 +1,249 @@
+// Package fakehost is a code host for tests: changes in memory, repositories
+// in real git on disk. It merges as a real host does, with its own commits.
+package fakehost
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/gitrepo"
+	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// Connection and Hostname of the fake.
+const (
+	Connection = "fake"
+	Hostname   = "git.example"
+)
+
+// Host implements drivers.Host.
+type Host struct {
+	mu      sync.Mutex
+	repos   map[string]*gitrepotest.Repo
+	changes map[string]*model.Change
+	// Merged lists what was merged, in order: "acme/api#1".
+	merged   []string
+	comments map[string][]string
+	statuses map[string][]drivers.Status
+	onCall   func(call string) error
+}
+
+var _ drivers.Host = (*Host)(nil)
+
+// New makes an empty host.
+func New() *Host {
+	return &Host{repos: map[string]*gitrepotest.Repo{}, changes: map[string]*model.Change{}, comments: map[string][]string{},
+		statuses: map[string][]drivers.Status{}}
+}
+
+// Host implements the controllers' Hosts: there is one connection.
+func (h *Host) Host(context.Context, string) (drivers.Host, error) { return h, nil }
+
+// Hostname implements the controllers' Hosts.
+func (h *Host) Hostname(context.Context, string) (string, error) { return Hostname, nil }
+
+// Project of the host.
+func Project(name string) model.Project {
+	return model.Project{Connection: Connection, Hostname: Hostname, Name: name}
+}
+
+// Repo makes a repository with files on main.
+func (h *Host) Repo(t testing.TB, name string, files map[string]string) *gitrepotest.Repo {
+	t.Helper()
+	r := gitrepotest.New(t)
+	r.Commit("first", files)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.repos[name] = r
+	return r
+}
+
+// Open opens a change that adds or replaces files on main.
+func (h *Host) Open(repo string, number int64, title, body string, files map[string]string) model.Change {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.repos[repo]
+	ref := fmt.Sprintf("refs/pull/%d/head", number)
+	head := r.Change(ref, "main", title, files)
+	c := &model.Change{Project: Project(repo), Number: number, Patchset: head, Head: head, Ref: ref, Branch: "main",
+		URL: URL(repo, number), Title: title, Message: body, Author: "ann", Open: true}
+	h.changes[key(repo, number)] = c
+	return *c
+}
+
+// Edit changes a change, for example its approvals or whether it is open.
+func (h *Host) Edit(repo string, number int64, edit func(*model.Change)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	edit(h.changes[key(repo, number)])
+}
+
+// Approve gives a change a review.
+func (h *Host) Approve(repo string, number int64) {
+	h.Edit(repo, number, func(c *model.Change) {
+		c.Approvals = []model.Approval{{By: "bob", Type: "approved", Permission: "write"}}
+	})
+}
+
+// OnCall is asked before every call that writes; its error is the call's.
+func (h *Host) OnCall(f func(call string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.onCall = f
+}
+
+func (h *Host) refuse(call string) error {
+	if h.onCall == nil {
+		return nil
+	}
+	return h.onCall(call)
+}
+
+// MergedOrder lists what was merged.
+func (h *Host) MergedOrder() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.merged)
+}
+
+// Comments on a change.
+func (h *Host) Comments(repo string, number int64) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.comments[key(repo, number)])
+}
+
+// Statuses of a change, in the order in which they were set.
+func (h *Host) Statuses(repo string, number int64) []drivers.Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.statuses[key(repo, number)])
+}
+
+func key(repo string, number int64) string { return fmt.Sprintf("%s#%d", repo, number) }
+
+// URL of a change.
+func URL(repo string, number int64) string {
+	return fmt.Sprintf("https://%s/%s/pulls/%d", Hostname, repo, number)
+}
+
+var changeURL = regexp.MustCompile(`^https://git\.example/([^/]+/[^/]+)/pulls/(\d+)$`)
+
+// ParseURL implements drivers.Changes.
+func (h *Host) ParseURL(url string) (string, int64, bool) {
+	m := changeURL.FindStringSubmatch(url)
+	if m == nil {
+		return "", 0, false
+	}
+	n, err := strconv.ParseInt(m[2], 10, 64)
+	return m[1], n, err == nil
+}
+
+// Change implements drivers.Changes.
+func (h *Host) Change(_ context.Context, p model.Project, number int64) (model.Change, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.refuse("Change"); err != nil {
+		return model.Change{}, err
+	}
+	c := h.changes[key(p.Name, number)]
+	if c == nil {
+		return model.Change{}, drivers.ErrNotFound
+	}
+	return *c, nil
+}
+
+// SetStatus implements drivers.Reporter.
+func (h *Host) SetStatus(_ context.Context, c model.Change, s drivers.Status) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.refuse("SetStatus"); err != nil {
+		return err
+	}
+	k := key(c.Project.Name, c.Number)
+	h.statuses[k] = append(h.statuses[k], s)
+	return nil
+}
+
+// Comment implements drivers.Reporter.
+func (h *Host) Comment(_ context.Context, c model.Change, marker, body string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.refuse("Comment"); err != nil {
+		return err
+	}
+	k := key(c.Project.Name, c.Number)
+	for _, existing := range h.comments[k] {
+		if strings.Contains(existing, marker) {
+			return nil
+		}
+	}
+	h.comments[k] = append(h.comments[k], body)
+	return nil
+}
+
+// Merge implements drivers.Merger: a merge commit of its own on the branch.
+func (h *Host) Merge(_ context.Context, c model.Change, _, message string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.refuse("Merge"); err != nil {
+		return err
+	}
+	k := key(c.Project.Name, c.Number)
+	now := h.changes[k]
+	switch {
+	case now == nil:
+		return drivers.ErrNotFound
+	case now.Head != c.Head:
+		return drivers.ErrHeadMoved
+	case now.Merged || !now.Open:
+		return &drivers.RefusedError{Reason: "it is not open"}
+	}
+	r := h.repos[c.Project.Name]
+	tree, err := gitrepotest.Try(r.Dir, "merge-tree", "--write-tree", now.Branch, now.Head)
+	if err != nil {
+		return &drivers.RefusedError{Reason: "it conflicts with " + now.Branch}
+	}
+	commit, err := gitrepotest.Try(r.Dir, "commit-tree", strings.TrimSpace(tree), "-p", now.Branch, "-p", now.Head, "-m", "Merge "+k+"\n\n"+message)
+	if err != nil {
+		return err
+	}
+	if _, err := gitrepotest.Try(r.Dir, "update-ref", "refs/heads/"+now.Branch, strings.TrimSpace(commit)); err != nil {
+		return err
+	}
+	if _, err := gitrepotest.Try(r.Dir, "reset", "--quiet", "--hard"); err != nil {
+		return err
+	}
+	now.Open, now.Merged, now.MergeCommit = false, true, strings.TrimSpace(commit)
+	h.merged = append(h.merged, k)
+	return nil
+}
+
+// Remote implements drivers.Host; git stores must allow file remotes.
+func (h *Host) Remote(p model.Project) gitrepo.Remote {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.repos[p.Name]; r != nil {
+		return gitrepo.Remote{URL: r.Dir}
+	}
+	return gitrepo.Remote{URL: "/nonexistent/" + p.Name}
+}
+
+// Whoami implements drivers.Host.
+func (h *Host) Whoami(context.Context) (string, string, error) { return "gozer", "fake", nil }
+
+// Remotes implements merger.Remotes.
+type Remotes struct{ *Host }
+
+// Remote of a project.
+func (r Remotes) Remote(_ context.Context, _ string, p model.Project) (gitrepo.Remote, error) {
+	return r.Host.Remote(p), nil
+}
