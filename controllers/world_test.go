@@ -265,7 +265,10 @@ func (w *world) kubelet(ctx context.Context) {
 func (w *world) play(ctx context.Context, p *corev1.Pod) {
 	before := p.DeepCopy()
 	switch {
-	case p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || p.DeletionTimestamp != nil:
+	case p.DeletionTimestamp != nil:
+		_ = w.client.Delete(ctx, p, client.GracePeriodSeconds(0)) // it may be gone
+		return
+	case p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed:
 		return
 	case p.Status.Phase != corev1.PodRunning:
 		now := metav1.Now()
@@ -398,6 +401,11 @@ func (w *world) dump() string {
 	_ = w.client.List(context.Background(), &requests, client.InNamespace(w.tenant))
 	for _, x := range requests.Items {
 		fmt.Fprintf(&b, "noderequest %s %s %q\n", x.Name, x.Status.State, x.Status.Message)
+	}
+	var pods corev1.PodList
+	_ = w.client.List(context.Background(), &pods, client.InNamespace(w.tenant))
+	for _, x := range pods.Items {
+		fmt.Fprintf(&b, "pod %s %s deleting=%v %v\n", x.Name, x.Status.Phase, x.DeletionTimestamp, x.Labels)
 	}
 	var events gozer.TriggerEventList
 	_ = w.client.List(context.Background(), &events, client.InNamespace(w.operator))

@@ -158,23 +158,26 @@ func (r *Reconciler) remember(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
-	return r.History.RecordBuild(ctx, historyOf(s))
+	return r.History.RecordBuild(ctx, HistoryOf(s.build, s.set))
 }
 
-func historyOf(s *scope) history.Build {
-	b := s.build
+// HistoryOf is what is remembered of a build, also while it runs.
+func HistoryOf(b *gozer.Build, set *gozer.BuildSet) history.Build {
 	out := history.Build{
 		Tenant: b.Namespace, Name: b.Name, Pipeline: b.Spec.Pipeline, Project: convert.Project(b.Spec.Change.Project).Canonical(),
 		Change: b.Spec.Change.Number, Patchset: b.Spec.Change.Patchset, Branch: b.Spec.Change.Branch, ChangeURL: b.Spec.Change.URL,
-		Item: b.Spec.Item, BuildSet: s.set.Name, Epoch: int(s.set.Spec.Epoch), Job: b.Spec.Job.Name, Attempt: int(b.Status.Attempt),
+		Item: b.Spec.Item, BuildSet: b.Spec.BuildSet, Epoch: int(set.Spec.Epoch), Job: b.Spec.Job.Name, Attempt: int(b.Status.Attempt),
 		Voting: b.Spec.Job.Voting, Result: b.Status.Result, Reason: b.Status.Reason, FirstFailure: b.Status.FirstFailure,
-		LogURL: b.Status.LogURL, Ended: b.Status.CompletedAt.Time,
+		LogURL: b.Status.LogURL,
 	}
-	for _, step := range s.set.Spec.Steps[:len(s.set.Spec.Steps)-1] {
-		out.TestedOn = append(out.TestedOn, convert.ChangeName(step.Change))
+	for n := 0; n < len(set.Spec.Steps)-1; n++ {
+		out.TestedOn = append(out.TestedOn, convert.ChangeName(set.Spec.Steps[n].Change))
 	}
 	if b.Status.StartedAt != nil {
 		out.Started = b.Status.StartedAt.Time
+	}
+	if b.Status.CompletedAt != nil {
+		out.Ended = b.Status.CompletedAt.Time
 	}
 	return out
 }

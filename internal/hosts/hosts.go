@@ -132,7 +132,11 @@ func (r *Registry) read(ctx context.Context, name string) (entry, error) {
 		return entry{}, fmt.Errorf("connection %s: %w", name, err)
 	}
 	var s corev1.Secret
-	if err := r.Reader.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: c.Spec.SecretName}, &s); err != nil {
+	err := r.Reader.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: c.Spec.SecretName}, &s)
+	if apierrors.IsNotFound(err) { // not wrapped: it is not the connection that is not found
+		return entry{}, fmt.Errorf("connection %s names the secret %s, which is not in namespace %s; create it with the keys %q and %q", name, c.Spec.SecretName, r.Namespace, KeyToken, KeyWebhookSecret)
+	}
+	if err != nil {
 		return entry{}, fmt.Errorf("secret of connection %s: %w", name, err)
 	}
 	if len(s.Data[KeyToken]) == 0 {

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gozer-dev/gozer/internal/executor"
+	"github.com/gozer-dev/gozer/internal/nodeagent"
+)
+
+func executorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "executor", Short: "Run one build; inside an executor Pod", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(c *cobra.Command, _ []string) error { return executor.Run(c.Context(), executor.Options{}) },
+	}
+}
+
+func nodeCommand() *cobra.Command {
+	node := &cobra.Command{
+		Use: "node", Short: "Serve SSH; inside a node Pod", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return nodeagent.Run(c.Context(), nodeagent.Options{Home: os.Getenv("HOME")})
+		},
+	}
+	node.AddCommand(
+		&cobra.Command{
+			Use: "install DIR", Short: "Copy this binary to DIR/gozer", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return nodeagent.Install(args[0]) },
+		},
+		&cobra.Command{
+			Use: "unpack DIR", Short: "Unpack a tar stream on standard input into DIR", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return nodeagent.Unpack(os.Stdin, args[0]) },
+		},
+	)
+	return node
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers"
+	"github.com/gozer-dev/gozer/controllers/build"
+	"github.com/gozer-dev/gozer/internal/apimetrics"
+	"github.com/gozer-dev/gozer/internal/history"
+	"github.com/gozer-dev/gozer/internal/hosts"
+	"github.com/gozer-dev/gozer/internal/logstore"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/podspec"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+type managerFlags struct {
+	namespace, image, imagePullPolicy, mergerURL, managerURL, webURL string
+	tokenKey, dataDir, apiBind, healthBind, metricsBind              string
+	itemTTL, eventTTL                                                time.Duration
+}
+
+func managerCommand() *cobra.Command {
+	var f managerFlags
+	c := &cobra.Command{
+		Use: "manager", Short: "Run the controllers, keep logs and history", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runManager(c.Context(), f) },
+	}
+	fs := c.Flags()
+	fs.StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections, NodePools and TriggerEvents are")
+	fs.StringVar(&f.image, "image", "", "image of executors and of the node agent: Gozer's own")
+	fs.StringVar(&f.imagePullPolicy, "image-pull-policy", "IfNotPresent", "when to pull that image")
+	fs.StringVar(&f.mergerURL, "merger-url", "http://gozer-merger:8080", "the merger, as the manager and build Pods reach it")
+	fs.StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "this manager, as build Pods reach it")
+	fs.StringVar(&f.webURL, "web-url", "", "Gozer's web pages, as people reach them; empty when they cannot")
+	fs.StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
+	fs.StringVar(&f.dataDir, "data-dir", "/var/lib/gozer", "directory of logs and history")
+	fs.StringVar(&f.apiBind, "api-bind", ":8080", "address for builds and for the web role")
+	fs.StringVar(&f.healthBind, "health-bind", ":8081", "address of /healthz, /readyz")
+	fs.StringVar(&f.metricsBind, "metrics-bind", ":8082", "address of /metrics; 0 for none")
+	fs.DurationVar(&f.itemTTL, "item-ttl", time.Hour, "how long finished items are kept in Kubernetes")
+	fs.DurationVar(&f.eventTTL, "event-ttl", time.Hour, "how long events that were dealt with are kept in Kubernetes")
+	return c
+}
+
+// Bounds on what logs may take.
+const (
+	maxLogTotal = 8 << 30
+	maxLogAge   = 30 * 24 * time.Hour
+	logSweep    = time.Hour
+)
+
+func runManager(ctx context.Context, f managerFlags) error {
+	log := logger()
+	if f.image == "" {
+		return fmt.Errorf("--image is needed: executors and node agents run it")
+	}
+	key, err := token.ReadKey(f.tokenKey)
+	if err != nil {
+		return err
+	}
+	logs, err := logstore.Open(filepath.Join(f.dataDir, "logs"), logstore.Options{MaxTotalBytes: maxLogTotal, MaxAge: maxLogAge})
+	if err != nil {
+		return err
+	}
+	past, err := history.Open(filepath.Join(f.dataDir, "history.db"))
+	if err != nil {
+		return err
+	}
+	defer past.Close() //nolint:errcheck // the process ends
+	mgr, err := newManager(f)
+	if err != nil {
+		return err
+	}
+	registry := &hosts.Registry{Reader: mgr.GetAPIReader(), Namespace: f.namespace, Now: time.Now}
+	err = controllers.Setup(mgr, controllers.Options{
+		Namespace: f.namespace, Key: key, Hosts: registry, Merger: merger.NewClient(f.mergerURL, key), History: past, Logs: logStore{logs},
+		Build: build.Settings{
+			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
+			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL,
+		},
+		ItemTTL: f.itemTTL, EventTTL: f.eventTTL,
+	})
+	if err != nil {
+		return err
+	}
+	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
+	api := managerAPI(logs, past, mgr.GetClient(), key, log)
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, log) })); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// Requests that the manager may make of the API server, a second.
+const (
+	apiQPS   = 200
+	apiBurst = 400
+)
+
+func newManager(f managerFlags) (ctrl.Manager, error) {
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no access to Kubernetes: %w", err)
+	}
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS, cfg.Burst = apiQPS, apiBurst
+	cfg.Wrap(func(rt http.RoundTripper) http.RoundTripper { return apimetrics.Count(rt) })
+	s, err := scheme()
+	if err != nil {
+		return nil, err
+	}
+	ours, err := labels.NewRequirement(gozer.LabelRole, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: s,
+		// Secrets are never cached, and of Pods only those of builds.
+		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
+		}},
+		Client:                 client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		HealthProbeBindAddress: f.healthBind,
+		Metrics:                metricsserver.Options{BindAddress: f.metricsBind},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return mgr, mgr.AddReadyzCheck("cache", func(r *http.Request) error {
+		if !mgr.GetCache().WaitForCacheSync(r.Context()) {
+			return fmt.Errorf("the cache is not filled yet")
+		}
+		return nil
+	})
+}
+
+// logStore closes logs for the build controller.
+type logStore struct{ *logstore.Store }
+
+// FinishLog implements build.Logs.
+func (l logStore) FinishLog(namespace, name string, attempt int32) error {
+	return l.Finish(logstore.Key{Namespace: namespace, Build: name, Attempt: int(attempt)})
+}

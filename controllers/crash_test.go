@@ -1,0 +1,61 @@
+package controllers_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestCrashes ends the manager after every so many writes, again and again
+// through the story of five changes, and starts it anew each time. The end is
+// the same as without: nothing lost, nothing merged twice.
+func TestCrashes(t *testing.T) {
+	for _, every := range []int64{7, 17} {
+		t.Run(fmt.Sprintf("after every %d writes", every), func(t *testing.T) {
+			w := newWorld(t)
+			w.start()
+			w.loaded()
+			w.holdUntil(5, breaks("acme/api#2", "acme/web#1"))
+			for _, c := range w.five() {
+				w.approve(c)
+			}
+			crashes := 0
+			for range 400 {
+				w.dieAfter.Store(w.writes.Load() + every)
+				if !w.diesOrFinishes() {
+					break
+				}
+				crashes++
+				w.halt()
+				w.dieAfter.Store(0)
+				w.start()
+			}
+			// It may have died at the very end: what it left undone is done by the next.
+			w.halt()
+			w.dieAfter.Store(0)
+			w.start()
+			w.assertFiveChanges()
+			if n := len(w.gateBuilds()); n != 7 {
+				t.Errorf("%d buildsets, want 7: %v", n, w.gateBuilds())
+			}
+			if crashes < 8 {
+				t.Errorf("only %d crashes: the test does not test", crashes)
+			}
+			t.Logf("%d crashes", crashes)
+		})
+	}
+}
+
+// diesOrFinishes waits for the next crash; false when the story ended instead.
+func (w *world) diesOrFinishes() bool {
+	want := []string{"acme/api#1 SUCCESS", "acme/api#2 SUCCESS", "acme/web#1 FAILURE", "acme/web#2 SUCCESS", "acme/api#3 SUCCESS"}
+	died := false
+	w.eventually("a crash, or the end", func() string {
+		if died = w.writes.Load() >= w.dieAfter.Load(); died {
+			return ""
+		}
+		return cmp.Diff(want, w.itemResults("gate"))
+	})
+	return died
+}

@@ -1,0 +1,153 @@
+package jobgraph
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// graph reads "a=SUCCESS b:a c?:a,b* noop!": name, "?" for non-voting, "!" for
+// started, ":" and dependencies (soft ones with "*"), "=" and a result.
+func graph(text string) []JobState {
+	var out []JobState
+	for word := range strings.FieldsSeq(text) {
+		word, result, _ := strings.Cut(word, "=")
+		word, deps, _ := strings.Cut(word, ":")
+		j := JobState{Voting: true, Result: model.BuildResult(result)}
+		j.Started = strings.Contains(word, "!")
+		j.Voting = !strings.Contains(word, "?")
+		j.Name = strings.Trim(word, "!?")
+		for d := range strings.FieldsFuncSeq(deps, func(r rune) bool { return r == ',' }) {
+			name, soft := strings.CutSuffix(d, "*")
+			j.Dependencies = append(j.Dependencies, Dependency{Name: name, Soft: soft})
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func show(p Progress) string {
+	var words []string
+	for _, j := range p.Jobs {
+		w := j.Name
+		if j.Started {
+			w += "!"
+		}
+		if j.Result != "" {
+			w += "=" + string(j.Result)
+		}
+		words = append(words, w)
+	}
+	switch {
+	case p.Success:
+		words = append(words, "success")
+	case p.Complete:
+		words = append(words, "failure")
+	case p.Failing:
+		words = append(words, "failing")
+	}
+	words = append(words, fmt.Sprint(p.Done))
+	if p.Reason != "" {
+		words = append(words, "("+p.Reason+")")
+	}
+	return strings.Join(words, " ")
+}
+
+func TestAdvance(t *testing.T) {
+	tests := map[string]struct{ jobs, want string }{
+		"nothing":                            {"", "success 0"},
+		"all at once":                        {"a b", "a! b! 0"},
+		"a dependency is waited for":         {"a! b:a", "a! b 0"},
+		"then it starts":                     {"a!=SUCCESS b:a", "a!=SUCCESS b! 1"},
+		"a failed dependency":                {"a!=FAILURE b:a c:b", "a!=FAILURE b=SKIPPED c=SKIPPED failure 3 (job a: FAILURE)"},
+		"as soon as one failed":              {"a! b!=FAILURE c:a,b", "a! b!=FAILURE c=SKIPPED failing 2 (job b: FAILURE)"},
+		"a failed non-voting dependency":     {"a?!=FAILURE b:a c", "a!=FAILURE b=SKIPPED c! 2"},
+		"soft: waits":                        {"a! b:a*", "a! b 0"},
+		"soft: runs after a failure":         {"a?!=FAILURE b:a*", "a!=FAILURE b! 1"},
+		"soft: runs after a skipped one":     {"a!=FAILURE b:a c:b*", "a!=FAILURE b=SKIPPED c! failing 2 (job a: FAILURE)"},
+		"soft: not there":                    {"b:gone*", "b! 0"},
+		"hard: not there":                    {"a b:gone", "a! b=SKIPPED 1"},
+		"noop":                               {"noop", "noop=SUCCESS success 1"},
+		"noop and what needs it":             {"b:noop noop", "b! noop=SUCCESS 1"},
+		"non-voting failures do not count":   {"a?!=TIMED_OUT b!=SUCCESS", "a!=TIMED_OUT b!=SUCCESS success 2"},
+		"all skipped":                        {"a=SKIPPED b=SKIPPED", "a=SKIPPED b=SKIPPED failure 2 (all jobs were skipped)"},
+		"the first failure is the reason":    {"a!=NODE_FAILURE b!=FAILURE", "a!=NODE_FAILURE b!=FAILURE failure 2 (job a: NODE_FAILURE)"},
+		"canceled fails":                     {"a!=CANCELED b!", "a!=CANCELED b! failing 1 (job a: CANCELED)"},
+		"a cycle never starts":               {"a:b b:a", "a b 0"},
+		"a result is kept without its start": {"a=SUCCESS b:a", "a=SUCCESS b! 1"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := graph(tc.jobs)
+			before := fmt.Sprint(in)
+			p := Advance(in)
+			if diff := cmp.Diff(tc.want, show(p)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if fmt.Sprint(in) != before {
+				t.Error("Advance changed its input")
+			}
+		})
+	}
+}
+
+func TestAdvanceProperties(t *testing.T) {
+	results := []model.BuildResult{"", "", model.Success, model.Failure, model.Skipped, model.TimedOut}
+	rapid.Check(t, func(t *rapid.T) {
+		var jobs []JobState
+		for i := range rapid.IntRange(0, 8).Draw(t, "jobs") {
+			j := JobState{Name: fmt.Sprint("j", i), Voting: rapid.Bool().Draw(t, "voting"), Result: rapid.SampledFrom(results).Draw(t, "result")}
+			j.Started = j.Result != "" && j.Result != model.Skipped
+			for k := range i {
+				if rapid.IntRange(0, 3).Draw(t, "edge") == 0 {
+					j.Dependencies = append(j.Dependencies, Dependency{Name: fmt.Sprint("j", k), Soft: rapid.Bool().Draw(t, "soft")})
+				}
+			}
+			jobs = append(jobs, j)
+		}
+		p := Advance(jobs)
+		if diff := cmp.Diff(p, Advance(p.Jobs)); diff != "" {
+			t.Fatalf("not settled (-first +second):\n%s", diff)
+		}
+		byName := map[string]JobState{}
+		decided := 0
+		for i, j := range p.Jobs {
+			byName[j.Name] = j
+			if j.Result != "" {
+				decided++
+			}
+			if was := jobs[i]; was.Result != "" && was.Result != j.Result || was.Started && !j.Started {
+				t.Fatalf("%s: a decision was taken back: %v -> %v", j.Name, was, j)
+			}
+		}
+		if p.Complete != (decided == len(jobs)) || p.Done != decided {
+			t.Fatalf("complete %v, done %d, but %d of %d jobs have a result", p.Complete, p.Done, decided, len(jobs))
+		}
+		checkStarts(t, jobs, p, byName)
+	})
+}
+
+// checkStarts checks that what was started now has its dependencies, and that
+// nothing that could start was left out.
+func checkStarts(t *rapid.T, before []JobState, p Progress, byName map[string]JobState) {
+	for i, j := range p.Jobs {
+		ready, failed := true, false
+		for _, d := range j.Dependencies {
+			r := byName[d.Name].Result
+			ready = ready && r != ""
+			failed = failed || !d.Soft && r != "" && r != model.Success
+		}
+		startedNow := j.Started && !before[i].Started
+		switch {
+		case startedNow && (!ready || failed):
+			t.Fatalf("%s was started too early: %v", j.Name, p.Jobs)
+		case !j.Started && j.Result == "" && (ready || failed):
+			t.Fatalf("%s was left behind: %v", j.Name, p.Jobs)
+		}
+	}
+}
