@@ -134,6 +134,41 @@ func TestFiveChanges(t *testing.T) {
 	}
 }
 
+// TestFailureAfterTheHeadMerged: what is tested again stands on the same state
+// of the items ahead as before, also when the first of them have merged.
+func TestFailureAfterTheHeadMerged(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	story := breaks("acme/api#2", "acme/web#1")
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		// B's own result comes last, C's when A has merged.
+		switch own := names(spec)[len(spec.Items)-1]; {
+		case own == "acme/web#1" && !slices.Contains(w.host.MergedOrder(), "acme/api#1"):
+			return nil
+		case own == "acme/api#2" && spec.Pipeline == "gate" && len(w.startedOn("acme/web#2")) < 2:
+			return nil
+		}
+		return story(spec)
+	})
+	for _, c := range w.five() {
+		w.approve(c)
+	}
+	w.assertFiveChanges()
+	want := []string{"1: acme/api#1 acme/api#2 acme/web#1 acme/web#2", "2: acme/api#1 acme/api#2 acme/web#2"}
+	if diff := cmp.Diff(want, w.startedOn("acme/web#2")); diff != "" {
+		t.Errorf("D was tested on (-want +got):\n%s", diff)
+	}
+	if n := len(w.gateBuilds()); n != 7 {
+		t.Errorf("%d buildsets, want 7: %v", n, w.gateBuilds())
+	}
+}
+
+// startedOn lists the states on which a change was tested in the gate.
+func (w *world) startedOn(change string) []string {
+	return slices.DeleteFunc(w.gateBuilds(), func(s string) bool { return !strings.HasSuffix(s, change) })
+}
+
 // TestSettledMakesNoWrites: a manager that finds everything done does nothing.
 func TestSettledMakesNoWrites(t *testing.T) {
 	w := newWorld(t)

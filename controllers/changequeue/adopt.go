@@ -2,6 +2,8 @@ package changequeue
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,8 +16,12 @@ import (
 
 // adopt takes over what the structural actions made of the queue.
 func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
+	places := map[string]gate.Place{}
+	for _, g := range next.Items {
+		places[g.ID] = g.Place
+	}
 	for _, a := range actions {
-		s.note(a, now)
+		s.note(a, places, now)
 	}
 	entries := make([]gozer.QueueEntry, 0, len(next.Items))
 	s.order = s.order[:0]
@@ -43,14 +49,14 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 }
 
 // note writes an action into the story of its item, and counts it.
-func (s *scope) note(a gate.Action, now time.Time) {
+func (s *scope) note(a gate.Action, places map[string]gate.Place, now time.Time) {
 	i := s.items[a.Item]
 	switch a.Kind {
 	case gate.Put:
-		i.decide(now, "Enqueued", fmt.Sprintf("entered %s (%s); to be tested on %s", s.queue.Spec.Pipeline, i.Spec.Reason, s.base(a.Place)))
+		i.decide(now, "Enqueued", fmt.Sprintf("entered %s (%s); to be tested on %s", s.queue.Spec.Pipeline, i.Spec.Reason, s.base(a.Place, places)))
 	case gate.Reset:
 		s.queue.Status.Resets++
-		i.decide(now, "Reset", fmt.Sprintf("to be tested on %s: %s", s.base(a.Place), a.Why))
+		i.decide(now, "Reset", fmt.Sprintf("to be tested on %s: %s", s.base(a.Place, places), a.Why))
 	case gate.Halt:
 		i.decide(now, "Halted", a.Why)
 	case gate.Remove:
@@ -63,13 +69,21 @@ func (s *scope) note(a gate.Action, now time.Time) {
 	}
 }
 
-// base names what a place stands on, for people: all changes ahead, or the branch.
-func (s *scope) base(p gate.Place) string {
-	if p.Ahead == "" || s.items[p.Ahead] == nil {
+// base names what a place stands on, for people: the changes ahead in merge order, or the branch.
+func (s *scope) base(p gate.Place, places map[string]gate.Place) string {
+	var names []string
+	for ahead := p.Ahead; ahead != "" && s.items[ahead] != nil && len(names) < maxNamed; ahead = places[ahead].Ahead {
+		names = append(names, s.items[ahead].name())
+	}
+	if len(names) == 0 {
 		return "the branch"
 	}
-	return s.items[p.Ahead].name() + " and what that one is tested on"
+	slices.Reverse(names)
+	return strings.Join(names, ", ")
 }
+
+// maxNamed bounds how many changes one message names.
+const maxNamed = 10
 
 const maxDecisions = 50
 
@@ -92,4 +106,7 @@ func (i *item) finish(now time.Time, result model.ItemResult, reason string) {
 	i.Status.Result = string(result)
 	i.Status.Reason = convert.Cut(reason, 4000)
 	i.Status.CompletedAt = convert.MicroTime(now)
+	if i.buildSet != nil {
+		i.Status.Builds = i.buildSet.Status.Progress
+	}
 }

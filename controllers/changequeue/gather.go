@@ -150,6 +150,10 @@ func (s *scope) snapshot() gate.Queue {
 			Place: gate.Place{Epoch: int(e.Epoch), Ahead: e.Ahead, AheadEpoch: int(e.AheadEpoch), Active: e.Active, Halted: e.Halted, Why: e.Why},
 			Facts: i.facts(e.Epoch), Host: s.hosts[name],
 		}
+		if q.Merges && g.Facts.Prepared && g.Facts.Problem == model.ItemUndecided && g.Facts.Jobs == 0 {
+			// What was not tested is not merged, and nothing is tested on it.
+			g.Facts.Problem, g.Facts.Reason = model.ItemNoJobs, "no job of the project runs for it in this pipeline"
+		}
 		if i.Status.Merged != nil {
 			g.Host = gate.Host{Known: true, Merged: true}
 		}

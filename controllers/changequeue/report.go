@@ -199,6 +199,15 @@ func (r *Reconciler) reportStarts(ctx context.Context, s *scope) {
 			continue
 		}
 		i.Status.StartReported = i.buildSet.Spec.Epoch
-		i.decide(r.Now(), "Started", fmt.Sprintf("%d jobs run", len(i.buildSet.Spec.Jobs)))
+		i.decide(r.Now(), "Started", jobsRun(i.buildSet.Spec.Jobs))
 	}
+}
+
+// jobsRun names the jobs that a buildset runs.
+func jobsRun(jobs []gozer.BuildSetJob) string {
+	var names []string
+	for _, j := range jobs {
+		names = append(names, j.Name)
+	}
+	return "jobs: " + strings.Join(names, ", ")
 }

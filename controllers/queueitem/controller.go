@@ -8,7 +8,6 @@ package queueitem
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -104,8 +103,11 @@ type scope struct {
 	item   *gozer.QueueItem
 	tenant *gozer.Tenant
 	entry  gozer.QueueEntry
-	// ahead are the items that this one stands on, the one nearest to the branch first.
-	ahead []*gozer.QueueItem
+	// ahead is the item on whose state this one is built; nil for the branches.
+	ahead *gozer.QueueItem
+	// aheadSteps are the changes of that state, in merge order. Some may have
+	// merged and left the queue since: the state is still built from them.
+	aheadSteps []gozer.MergeStep
 }
 
 // Reconcile prepares the item's present epoch.
@@ -184,27 +186,59 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, bool
 	return s, ready, err
 }
 
-// gatherAhead follows the item ahead to the branch. All of them must be
-// prepared in the epoch that the next one stands on.
+// gatherAhead reads the state of the item ahead. It must be prepared in the
+// epoch that this item stands on.
 func (r *Reconciler) gatherAhead(ctx context.Context, s *scope, entries []gozer.QueueEntry) (bool, error) {
-	byName := map[string]gozer.QueueEntry{}
-	for _, e := range entries {
-		byName[e.Item] = e
+	if s.entry.Ahead == "" {
+		return true, nil
 	}
-	for e := s.entry; e.Ahead != ""; e = byName[e.Ahead] {
-		var a gozer.QueueItem
-		if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: e.Ahead}, &a); err != nil {
-			return false, err
-		}
-		m := a.Status.Merge
-		if m == nil || m.Epoch != e.AheadEpoch || len(m.States) == 0 || byName[e.Ahead].Epoch != e.AheadEpoch {
-			return false, nil
-		}
-		s.ahead = append(s.ahead, &a)
-		if len(s.ahead) > len(entries) {
-			return false, fmt.Errorf("the queue %s stands on itself", s.item.Spec.Queue)
-		}
+	steps, a, err := r.stepsOf(ctx, s.item.Namespace, s.entry, entries)
+	if err != nil || a == nil {
+		return false, err
 	}
-	slices.Reverse(s.ahead)
+	s.ahead, s.aheadSteps = a, steps
 	return true, nil
+}
+
+// stepsOf gives the item ahead of an entry and what its state consists of; nil
+// when it is not prepared in that epoch. Its buildset tells; an item that is
+// not live has none, and consists of what is ahead of it and itself.
+func (r *Reconciler) stepsOf(ctx context.Context, namespace string, e gozer.QueueEntry, entries []gozer.QueueEntry) ([]gozer.MergeStep, *gozer.QueueItem, error) {
+	n := slices.IndexFunc(entries, func(x gozer.QueueEntry) bool { return x.Item == e.Ahead })
+	if n < 0 || entries[n].Epoch != e.AheadEpoch {
+		return nil, nil, nil
+	}
+	var a gozer.QueueItem
+	if err := r.Get(ctx, client.ObjectKey{Namespace: namespace, Name: e.Ahead}, &a); err != nil {
+		return nil, nil, err
+	}
+	m := a.Status.Merge
+	if m == nil || m.Epoch != e.AheadEpoch || len(m.States) == 0 {
+		return nil, nil, nil
+	}
+	if m.BuildSet != "" {
+		var b gozer.BuildSet
+		if err := r.Get(ctx, client.ObjectKey{Namespace: namespace, Name: m.BuildSet}, &b); err != nil {
+			return nil, nil, err
+		}
+		return b.Spec.Steps, &a, nil
+	}
+	if entries[n].Ahead == "" {
+		return ownSteps(&a), &a, nil
+	}
+	// Only items further ahead: the order of the queue ends the recursion.
+	before, ahead, err := r.stepsOf(ctx, namespace, entries[n], entries[:n])
+	if err != nil || ahead == nil {
+		return nil, nil, err
+	}
+	return append(slices.Clone(before), ownSteps(&a)...), &a, nil
+}
+
+// ownSteps are the item's own changes.
+func ownSteps(i *gozer.QueueItem) []gozer.MergeStep {
+	var out []gozer.MergeStep
+	for _, c := range i.Spec.Changes {
+		out = append(out, gozer.MergeStep{Change: c, Time: i.Spec.EnqueuedAt})
+	}
+	return out
 }

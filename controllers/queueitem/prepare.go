@@ -75,30 +75,15 @@ func (p *prepared) problem(kind model.ItemResult, message string) {
 
 // steps are the changes of the state in merge order, the item's own last.
 func (s *scope) steps() []gozer.MergeStep {
-	var out []gozer.MergeStep
-	for _, i := range append(slices.Clone(s.ahead), s.item) {
-		for _, c := range i.Spec.Changes {
-			out = append(out, gozer.MergeStep{Change: c, Time: i.Spec.EnqueuedAt})
-		}
-	}
-	return out
-}
-
-// directlyAhead is the item whose state this one's is built on.
-func (s *scope) directlyAhead() *gozer.QueueItem {
-	if len(s.ahead) == 0 {
-		return nil
-	}
-	return s.ahead[len(s.ahead)-1]
+	return append(slices.Clone(s.aheadSteps), ownSteps(s.item)...)
 }
 
 // bases freezes the branches where the item ahead has them.
 func (s *scope) bases() []mergeplan.Base {
-	a := s.directlyAhead()
-	if a == nil {
+	if s.ahead == nil {
 		return nil
 	}
-	return convert.Bases(branchStates(a.Status.Merge.States))
+	return convert.Bases(branchStates(s.ahead.Status.Merge.States))
 }
 
 func branchStates(in []gozer.PreparedState) []gozer.BranchState {
@@ -116,8 +101,8 @@ func (s *scope) states(in []mergeplan.State, configChanged bool) []gozer.Prepare
 	for _, m := range in {
 		st := gozer.PreparedState{BranchState: convert.BranchState(m)}
 		isOwn := st.Project == own.Project && st.Branch == own.Branch
-		if a := s.directlyAhead(); a != nil {
-			for _, before := range a.Status.Merge.States {
+		if s.ahead != nil {
+			for _, before := range s.ahead.Status.Merge.States {
 				if before.Project == st.Project && before.Branch == st.Branch {
 					st.ExpectedTree, st.ProposedConfig = before.Tree, before.ProposedConfig
 				}
@@ -204,8 +189,8 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 
 // commitAhead is the commit of a branch before the item's own change.
 func (s *scope) commitAhead(st gozer.PreparedState) string {
-	if a := s.directlyAhead(); a != nil {
-		for _, before := range a.Status.Merge.States {
+	if s.ahead != nil {
+		for _, before := range s.ahead.Status.Merge.States {
 			if before.Project == st.Project && before.Branch == st.Branch {
 				return before.Commit
 			}

@@ -39,7 +39,7 @@ type Reconciler struct {
 const (
 	// resync finds what no webhook told.
 	resync     = 10 * time.Minute
-	retryAfter = 10 * time.Second
+	retryAfter = 3 * time.Second
 	maxErrors  = 100
 )
 
