@@ -49,6 +49,9 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 		p.problem(model.ItemMergeConflict, s.conflictText(result.Conflict))
 		return p, nil
 	}
+	if err := s.standsOnAhead(result); err != nil {
+		return p, err
+	}
 	own := result.Steps[len(result.Steps)-1]
 	project, err := r.project(ctx, s)
 	if err != nil {
@@ -67,6 +70,39 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 		changed = nil // not known, so all jobs run
 	}
 	return p, r.freeze(ctx, s, p, l, changed)
+}
+
+// standsOnAhead checks that the item's own change was merged onto exactly the
+// commits that the item ahead was tested as. Commits are reproducible, so
+// anything else is a mistake of ours, and must not be tested, let alone merged.
+func (s *scope) standsOnAhead(result mergeplan.Result) error {
+	if s.ahead == nil {
+		return nil
+	}
+	own := s.item.Spec.Changes[0]
+	steps := s.steps()
+	for _, st := range s.ahead.Status.Merge.States {
+		got := ""
+		if st.Project == own.Project && st.Branch == own.Branch {
+			got = st.Base
+			for n, step := range steps[:len(steps)-1] {
+				if step.Change.Project == st.Project && step.Change.Branch == st.Branch {
+					got = result.Steps[n].Commit
+				}
+			}
+		} else {
+			for _, made := range result.States {
+				if convert.ProjectRef(made.Project) == st.Project && made.Branch == st.Branch {
+					got = made.Commit
+				}
+			}
+		}
+		if got != st.Commit {
+			return fmt.Errorf("the state of %s was made again as %s of %s, but it was tested as %s",
+				s.ahead.Name, model.ShortCommit(got), st.Project.Name, model.ShortCommit(st.Commit))
+		}
+	}
+	return nil
 }
 
 func (p *prepared) problem(kind model.ItemResult, message string) {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -92,6 +93,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ignored:", ignored) //nolint:errcheck // the host has its answer
 		return
 	}
+	var stored strings.Builder
 	for i, e := range events {
 		e.Connection = connection
 		e.Name = EventName(connection, e.Event+"/"+e.Action, body, i)
@@ -101,8 +103,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		log.Info("Event stored", "event", e.Name, "kind", e.Event, "action", e.Action, "project", e.Project, "number", e.Number)
-		fmt.Fprintln(w, "stored:", e.Name) //nolint:errcheck // the host has its answer
+		fmt.Fprintln(&stored, "stored:", e.Name)
 	}
+	// Not before all are durable: the first byte says that it was a success.
+	_, _ = io.WriteString(w, stored.String()) // the host has its answer, or comes again
 }
 
 // EventName is a name that the same webhook always has.

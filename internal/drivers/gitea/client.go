@@ -205,8 +205,11 @@ func (c *Client) Merge(ctx context.Context, ch model.Change, mode, message strin
 	if !ok {
 		return &drivers.RefusedError{Reason: "Gitea has no merge mode " + mode}
 	}
+	if ch.Head == "" { // Gitea would merge whatever is there
+		return &drivers.RefusedError{Reason: "it is not known which commit was tested"}
+	}
 	err := c.do(ctx, http.MethodPost, pull(ch)+"/merge", mergeRequest{
-		Do: style, HeadCommitID: ch.Head, Message: message, MessageBefore126: message,
+		Do: style, DoBefore126: style, HeadCommitID: ch.Head, Message: message, MessageBefore126: message,
 	}, nil)
 	var e *httpError
 	if !errors.As(err, &e) {
@@ -215,10 +218,11 @@ func (c *Client) Merge(ctx context.Context, ch model.Change, mode, message strin
 	return mergeError(e)
 }
 
-// mergeRequest has the message twice: Gitea 1.26 renamed the field, and
-// ignores the old name.
+// mergeRequest says two things twice: Gitea 1.26 renamed the fields and reads
+// names to the letter, so that each version ignores the names of the other.
 type mergeRequest struct {
 	Do               string `json:"do"`
+	DoBefore126      string `json:"Do"`
 	HeadCommitID     string `json:"head_commit_id"`
 	Message          string `json:"merge_message_field,omitempty"`
 	MessageBefore126 string `json:"MergeMessageField,omitempty"`

@@ -1,0 +1,206 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/intake"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+var (
+	_ intake.Connections = (*Registry)(nil)
+	_ merger.Remotes     = (*Registry)(nil)
+)
+
+const namespace = "gozer"
+
+type clock struct{ now time.Time }
+
+func connection(change func(*gozer.Connection)) *gozer.Connection {
+	c := &gozer.Connection{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "code"},
+		Spec:       gozer.ConnectionSpec{Driver: "gitea", URL: "https://git.example.com:3000", SecretName: "code-host"},
+	}
+	if change != nil {
+		change(c)
+	}
+	return c
+}
+
+func secret(data map[string]string) *corev1.Secret {
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "code-host"}, Data: map[string][]byte{}}
+	for k, v := range data {
+		s.Data[k] = []byte(v)
+	}
+	return s
+}
+
+func both() map[string]string { return map[string]string{KeyToken: "t-1", KeyWebhookSecret: "w-1"} }
+
+func newRegistry(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) (*Registry, client.Client, *clock) {
+	t.Helper()
+	s := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(s), gozer.AddToScheme(s)); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(s).WithObjects(objects...).WithInterceptorFuncs(funcs).Build()
+	k := &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	return &Registry{Reader: c, Namespace: namespace, Now: func() time.Time { return k.now }}, c, k
+}
+
+func TestFind(t *testing.T) {
+	api := errors.New("the API server is away")
+	for name, tc := range map[string]struct {
+		objects []client.Object
+		fail    error
+		host    string // what Host's error says; empty for none
+		decoder string // what Decoder's error says
+		unknown bool   // whether Decoder's error is ErrUnknown
+	}{
+		"all there":            {objects: []client.Object{connection(nil), secret(both())}},
+		"no connection":        {host: `"code" not found`, decoder: "no such connection", unknown: true},
+		"elsewhere":            {objects: []client.Object{connection(func(c *gozer.Connection) { c.Namespace = "acme" }), secret(both())}, host: "not found", decoder: "no such connection", unknown: true},
+		"no secret":            {objects: []client.Object{connection(nil)}, host: "create it with the keys", decoder: "names the secret code-host"},
+		"no token":             {objects: []client.Object{connection(nil), secret(map[string]string{KeyWebhookSecret: "w"})}, host: `no key "token"`, decoder: `no key "token"`},
+		"no webhook secret":    {objects: []client.Object{connection(nil), secret(map[string]string{KeyToken: "t"})}, decoder: `no key "webhookSecret"`},
+		"empty token":          {objects: []client.Object{connection(nil), secret(map[string]string{KeyToken: "", KeyWebhookSecret: "w"})}, host: `no key "token"`, decoder: `no key "token"`},
+		"driver of the future": {objects: []client.Object{connection(func(c *gozer.Connection) { c.Spec.Driver = "sourcehut" }), secret(both())}, host: "sourcehut", decoder: "sourcehut"},
+		"API server away":      {objects: []client.Object{connection(nil), secret(both())}, fail: api, host: api.Error(), decoder: api.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			funcs := interceptor.Funcs{}
+			if tc.fail != nil {
+				funcs.Get = func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+					return tc.fail
+				}
+			}
+			r, _, _ := newRegistry(t, funcs, tc.objects...)
+			check := func(what, want string, err error) {
+				if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: got %v, want %q", what, err, want)
+				}
+			}
+			_, err := r.Host(t.Context(), "code")
+			check("host", tc.host, err)
+			_, key, err := r.Decoder(t.Context(), "code")
+			check("decoder", tc.decoder, err)
+			if errors.Is(err, intake.ErrUnknown) != tc.unknown {
+				t.Errorf("decoder: %v, unknown: %v", err, !tc.unknown)
+			}
+			if err == nil && string(key) != "w-1" {
+				t.Errorf("webhook secret %q", key)
+			}
+		})
+	}
+}
+
+// TestRotation: a new token is in use after the keep time, and not asked for before.
+func TestRotation(t *testing.T) {
+	gets := 0
+	funcs := interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, k client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		gets++
+		return c.Get(ctx, k, o, opts...)
+	}}
+	r, c, k := newRegistry(t, funcs, connection(nil), secret(both()))
+	state := func() (token, webhook string) {
+		t.Helper()
+		remote, err := r.Remote(t.Context(), "code", model.Project{Name: "acme/api"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, key, err := r.Decoder(t.Context(), "code")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return remote.Password, string(key)
+	}
+	if token, webhook := state(); token != "t-1" || webhook != "w-1" || gets != 2 {
+		t.Errorf("at first: %s %s after %d reads", token, webhook, gets)
+	}
+	var s corev1.Secret
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "code-host"}, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.Data = map[string][]byte{KeyToken: []byte("t-2"), KeyWebhookSecret: []byte("w-2")}
+	if err := c.Update(t.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	gets = 0
+	k.now = k.now.Add(keep - time.Nanosecond)
+	if token, webhook := state(); token != "t-1" || webhook != "w-1" || gets != 0 {
+		t.Errorf("within the keep time: %s %s after %d reads", token, webhook, gets)
+	}
+	k.now = k.now.Add(time.Nanosecond)
+	if token, webhook := state(); token != "t-2" || webhook != "w-2" || gets != 2 {
+		t.Errorf("after it: %s %s after %d reads", token, webhook, gets)
+	}
+	if err := c.Delete(t.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	k.now = k.now.Add(keep)
+	if _, err := r.Host(t.Context(), "code"); err == nil {
+		t.Error("a connection without its secret is still in use")
+	}
+}
+
+// TestErrorsAreNotKept: what was wrong is looked at again at once.
+func TestErrorsAreNotKept(t *testing.T) {
+	r, c, _ := newRegistry(t, interceptor.Funcs{}, connection(nil))
+	if _, err := r.Host(t.Context(), "code"); err == nil {
+		t.Fatal("there is no secret")
+	}
+	if err := c.Create(t.Context(), secret(both())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Host(t.Context(), "code"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHostname(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*gozer.Connection)
+		want   string
+	}{
+		"of the URL": {nil, "git.example.com"},
+		"canonical":  {func(c *gozer.Connection) { c.Spec.CanonicalHostname = "code.example.org" }, "code.example.org"},
+		"no URL":     {func(c *gozer.Connection) { c.Spec.URL = "://" }, "code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _, _ := newRegistry(t, interceptor.Funcs{}, connection(tc.change), secret(both()))
+			if got, err := r.Hostname(t.Context(), "code"); got != tc.want || err != nil {
+				t.Errorf("got %q, %v, want %q", got, err, tc.want)
+			}
+		})
+	}
+	r, _, _ := newRegistry(t, interceptor.Funcs{})
+	if _, err := r.Hostname(t.Context(), "code"); err == nil {
+		t.Error("a connection that is not there has a host name")
+	}
+}
+
+func TestAllows(t *testing.T) {
+	for name, tc := range map[string]struct {
+		allowed []string
+		want    bool
+	}{"all": {nil, true}, "it": {[]string{"x", "acme"}, true}, "others": {[]string{"x"}, false}} {
+		c := connection(func(c *gozer.Connection) { c.Spec.AllowedTenants = tc.allowed })
+		if got := Allows(c, "acme"); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gozer-dev/gozer/internal/logstore"
+	"github.com/gozer-dev/gozer/internal/managerapi"
+)
+
+// slowest is how long a reader may take for one write.
+const slowest = 60 * time.Second
+
+// logs hands on a log. The path is made anew from parts that were checked.
+func (s *server) logs(w http.ResponseWriter, r *http.Request) {
+	attempt := r.PathValue("attempt")
+	path, ok := logPath(r.PathValue("namespace"), r.PathValue("build"), attempt)
+	if !ok {
+		http.Error(w, logstore.ErrBadKey.Error(), http.StatusBadRequest)
+		return
+	}
+	s.forward(w, r, path, []string{"offset", "follow"})
+}
+
+// logPath is the manager's path of a log; an empty attempt is the newest.
+func logPath(namespace, build, attempt string) (string, bool) {
+	number := attempt
+	if number == "" {
+		number = "0"
+	}
+	k, err := logstore.ParseKey(namespace, build, number)
+	if err != nil {
+		return "", false
+	}
+	path := "/logs/" + k.Namespace + "/" + k.Build
+	if attempt != "" {
+		path += "/" + strconv.Itoa(k.Attempt)
+	}
+	return path, true
+}
+
+func (s *server) builds(w http.ResponseWriter, r *http.Request) {
+	s.forward(w, r, "/api/builds", managerapi.Parameters)
+}
+
+func (s *server) build(w http.ResponseWriter, r *http.Request) {
+	path, ok := buildPath(r.PathValue("namespace"), r.PathValue("build"))
+	if !ok {
+		http.Error(w, managerapi.ErrNotFound.Error(), http.StatusNotFound)
+		return
+	}
+	s.forward(w, r, path, nil)
+}
+
+func buildPath(namespace, build string) (string, bool) {
+	k, err := logstore.ParseKey(namespace, build, "0")
+	return "/api/builds/" + k.Namespace + "/" + k.Build, err == nil
+}
+
+// forward asks the manager and passes its answer on as it comes. Of the
+// request only the method, the path that is given and the parameters that are
+// allowed go there.
+func (s *server) forward(w http.ResponseWriter, r *http.Request, path string, allowed []string) {
+	target := *s.manager
+	target.Path += path
+	target.RawQuery = only(r.URL.Query(), allowed).Encode()
+	p := &httputil.ReverseProxy{
+		Transport:     s.transport,
+		FlushInterval: -1,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL = &target
+			p.Out.Host = target.Host
+			p.Out.Body, p.Out.ContentLength = http.NoBody, 0
+			p.Out.Header = http.Header{"Authorization": {s.bearer}, "Accept-Encoding": {"identity"}, "User-Agent": {"gozer-web"}}
+		},
+		ModifyResponse: s.check,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil {
+				s.log.Error(err, "The manager does not answer", "path", path)
+			}
+			http.Error(w, unreachable, http.StatusBadGateway)
+		},
+	}
+	p.ServeHTTP(&patient{ResponseWriter: w, rc: http.NewResponseController(w)}, r)
+}
+
+const unreachable = "the manager cannot be asked now; try again in a moment"
+
+func only(q url.Values, allowed []string) url.Values {
+	out := url.Values{}
+	for _, name := range allowed {
+		if v, ok := q[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// check lets answers through that are meant for a visitor. That the manager
+// refuses this service's own token is not the visitor's affair.
+func (s *server) check(resp *http.Response) error {
+	resp.Header.Del("Set-Cookie")
+	resp.Header.Del("WWW-Authenticate")
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized, code == http.StatusForbidden, code/100 == 3, code/100 == 5:
+		s.log.Info("The manager's answer is not passed on; have web and manager the same token key?", "status", code, "path", resp.Request.URL.Path)
+		body := []byte(unreachable + "\n")
+		_ = resp.Body.Close()
+		resp.StatusCode, resp.Status = http.StatusBadGateway, ""
+		resp.Header = http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}, "Content-Length": {strconv.Itoa(len(body))}}
+		resp.ContentLength = int64(len(body))
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return nil
+}
+
+// patient gives every write its own deadline: a follower may stay for hours,
+// but one that does not read goes.
+type patient struct {
+	http.ResponseWriter
+	rc *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.rc.SetWriteDeadline(time.Now().Add(slowest))
+	return p.ResponseWriter.Write(b)
+}
+
+// Unwrap lets the proxy flush.
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }

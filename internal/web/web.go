@@ -1,0 +1,70 @@
+package web
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/gozer-dev/gozer/internal/managerapi"
+	"github.com/gozer-dev/gozer/internal/token"
+)
+
+// Options of the handler.
+type Options struct {
+	// Intake takes webhooks; it finds the connection in the path value "connection".
+	Intake http.Handler
+	// ManagerURL is where the manager is, e.g. "http://gozer-manager:8080".
+	ManagerURL string
+	Key        token.Key
+	Log        logr.Logger
+}
+
+// Times that the manager may take.
+const (
+	dialTime   = 5 * time.Second
+	answerTime = 20 * time.Second
+)
+
+type server struct {
+	manager *url.URL
+	bearer  string
+	// transport bounds the time to the start of an answer; client that of all of it.
+	transport http.RoundTripper
+	client    *http.Client
+	log       logr.Logger
+}
+
+// New makes the handler.
+func New(o Options) (http.Handler, error) {
+	manager, err := url.Parse(o.ManagerURL)
+	if err != nil || manager.Host == "" || manager.Scheme != "http" && manager.Scheme != "https" {
+		return nil, fmt.Errorf("the manager's URL must be like http://gozer-manager:8080, not %q", o.ManagerURL)
+	}
+	manager.Path = strings.TrimRight(manager.Path, "/")
+	s := &server{
+		manager: manager, bearer: "Bearer " + o.Key.For(token.Internal, managerapi.Role), log: o.Log,
+		transport: &http.Transport{
+			DialContext:           (&net.Dialer{Timeout: dialTime}).DialContext,
+			ResponseHeaderTimeout: answerTime,
+			MaxIdleConnsPerHost:   16,
+			IdleConnTimeout:       time.Minute,
+		},
+	}
+	s.client = &http.Client{Transport: s.transport, Timeout: answerTime, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // the token goes nowhere else
+	}}
+	mux := http.NewServeMux()
+	mux.Handle("POST /api/connection/{connection}/payload", o.Intake)
+	mux.HandleFunc("GET /logs/{namespace}/{build}", s.logs)
+	mux.HandleFunc("GET /logs/{namespace}/{build}/{attempt}", s.logs)
+	mux.HandleFunc("GET /api/builds", s.builds)
+	mux.HandleFunc("GET /api/builds/{namespace}/{build}", s.build)
+	mux.HandleFunc("GET /t/{tenant}/build/{build}", s.page)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }) //nolint:errcheck // the prober has gone
+	return mux, nil
+}
