@@ -417,6 +417,33 @@ func TestMergeConflictIsReported(t *testing.T) {
 	}
 }
 
+// TestCheckOfADependentChange: what it depends on is there, is not reported,
+// and goes with it, however the objects come to be seen.
+func TestCheckOfADependentChange(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	var state []string
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		state = names(spec)
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	d := w.host.Open("acme/web", 1, "D", "Depends-On: "+a.URL, map[string]string{"d": "1"})
+	w.opened(d)
+	w.eventually("D is tested", func() string {
+		return cmp.Diff([]string{"acme/api#1 DEQUEUED", "acme/web#1 SUCCESS"}, w.itemResults("check"))
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if diff := cmp.Diff([]string{"acme/api#1", "acme/web#1"}, state); diff != "" {
+		t.Errorf("tested state (-want +got):\n%s", diff)
+	}
+	if s := w.host.Statuses("acme/api", 1); len(s) != 0 {
+		t.Errorf("A was told about the check of D: %v", s)
+	}
+}
+
 // TestNeedsAreRefusedWithAReason: what may not enter is told why, on the event.
 func TestNeedsAreRefusedWithAReason(t *testing.T) {
 	w := newWorld(t)

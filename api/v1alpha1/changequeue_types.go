@@ -20,6 +20,11 @@ type ChangeQueueSpec struct {
 	// dynamic queues are made for one change and removed when they are empty.
 	// +optional
 	Dynamic bool `json:"dynamic,omitempty"`
+	// item is the live QueueItem for which a dynamic queue is made. Nothing is
+	// done about the queue before that item is there.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item,omitempty"`
 }
 
 // ChangeQueueStatus is the plan of the queue, written by the changequeue

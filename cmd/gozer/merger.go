@@ -60,7 +60,9 @@ func runMerger(ctx context.Context, f mergerFlags) error {
 	defer store.Close() //nolint:errcheck // the process ends
 	service := merger.New(store, &hosts.Registry{Reader: reader, Namespace: f.namespace, Now: time.Now})
 	metrics := prometheus.NewRegistry()
-	service.Stats.Register(metrics)
+	if err := service.Stats.Register(metrics); err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", merger.Handler(service, key, log))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))

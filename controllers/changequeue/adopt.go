@@ -95,9 +95,10 @@ func (i *item) decide(now time.Time, action, message string) {
 		return
 	}
 	if len(list) >= maxDecisions {
-		list = append(list[:maxDecisions/2], list[maxDecisions/2+1:]...)
+		list = slices.Delete(list, maxDecisions/2, maxDecisions/2+1)
 	}
-	i.Status.Decisions = append(list, d)
+	list = append(list, d)
+	i.Status.Decisions = list
 }
 
 // finish writes the result of an item.

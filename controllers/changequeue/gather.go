@@ -75,6 +75,11 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 			s.items[i.Name] = &item{QueueItem: i, before: i.DeepCopy()}
 		}
 	}
+	if d := s.queue.Spec; d.Dynamic && !s.queue.Status.WindowSet && s.items[d.Item] == nil {
+		// What it depends on is created first; without it, that would look like
+		// something that nobody needs.
+		return nil, nil
+	}
 	s.arrange()
 	return s, r.gatherBuildSets(ctx, s)
 }

@@ -125,7 +125,7 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 	}
 	ref := i.change()
 	change := convert.Change(ref)
-	err = host.Merge(ctx, change, ref.MergeMode, mergeMessage(s, i))
+	err = host.Merge(ctx, change, ref.MergeMode, mergeMessage(s))
 	var refused *drivers.RefusedError
 	switch {
 	case errors.Is(err, drivers.ErrHeadMoved):
@@ -214,6 +214,6 @@ func (i *item) testedTree() string {
 	return ""
 }
 
-func mergeMessage(s *scope, i *item) string {
+func mergeMessage(s *scope) string {
 	return fmt.Sprintf("Tested by Gozer in %s/%s.", s.tenant, s.queue.Spec.Pipeline)
 }

@@ -17,7 +17,7 @@ import (
 // says whether there was anything. A Lock makes the write fail with a conflict
 // when somebody else wrote the object in between.
 func Status(ctx context.Context, c client.Client, obj, before client.Object, opts ...Option) (bool, error) {
-	var p client.Patch = client.MergeFrom(before)
+	p := client.MergeFrom(before)
 	for _, o := range opts {
 		p = o(before)
 	}

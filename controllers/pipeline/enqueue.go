@@ -26,7 +26,7 @@ func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, o
 	dependent := p.Spec.Manager == gozer.ManagerDependent
 	queue := r.queueFor(s, p, change.Change, ev)
 	if dependent {
-		if why := s.blocked(p, order, ev); why != "" {
+		if why := s.blocked(p, order); why != "" {
 			return "", why, nil
 		}
 	}
@@ -59,7 +59,7 @@ func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, o
 }
 
 // blocked says which needed change cannot be ahead in the gate, and why.
-func (s *scope) blocked(p *gozer.Pipeline, order []depends.Change, ev model.TriggerEvent) string {
+func (s *scope) blocked(p *gozer.Pipeline, order []depends.Change) string {
 	change := order[len(order)-1]
 	queue := s.layout.Queue(change.Project, change.Branch)
 	for _, c := range order[:len(order)-1] {
@@ -92,6 +92,7 @@ func (r *Reconciler) queueFor(s *scope, p *gozer.Pipeline, c model.Change, ev mo
 	}
 	q.Spec.Queue, q.Spec.Dynamic = fmt.Sprintf("%s#%d", c.Project.Name, c.Number), true
 	q.Name = naming.Item(p.Name, c, ev.Name)
+	q.Spec.Item = q.Name
 	return q
 }
 

@@ -81,7 +81,7 @@ func (e *env) connect() error {
 		}
 		return r.Status.UserInfo.Username
 	}
-	e.proxy, err = proxyOf(cfg)
+	e.proxy, err = proxyOf(cfg) //nolint:bodyclose // it makes a client; whoever asks closes
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (e *env) logs(ctx context.Context, b *gozer.Build, follow bool) error {
 		var none noLogError
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the person stopped it
 		case !follow:
 			return err
 		case errors.As(err, &none):

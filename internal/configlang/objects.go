@@ -72,7 +72,7 @@ type Matcher struct {
 // Match says whether the text fulfils the matcher.
 func (m Matcher) Match(text string) bool {
 	loc := m.re.FindStringIndex(text)
-	return (loc != nil && loc[0] == 0) != m.Negate
+	return (len(loc) > 0 && loc[0] == 0) != m.Negate
 }
 
 // NodeSet is a set of nodes (Zuul: nodeset).

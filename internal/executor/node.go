@@ -114,7 +114,7 @@ func keepAlive(c *ssh.Client, every time.Duration) {
 			return
 		case <-answered:
 		case <-time.After(missedKeepAlives * every):
-			c.Close()
+			_ = c.Close() // it is lost already
 			return
 		}
 	}

@@ -160,7 +160,7 @@ func (b *build) kill(ctx context.Context, s *ssh.Session, done <-chan error) {
 	if ctx.Err() == nil {
 		_ = s.Signal(ssh.SIGTERM)
 		select {
-		case <-done: // and the agent has killed what the leader left
+		case <-done: //nolint:errcheck // it ended, and the agent has killed what the leader left
 			return
 		case <-ctx.Done():
 		case <-time.After(b.opts.KillGrace):
@@ -168,7 +168,7 @@ func (b *build) kill(ctx context.Context, s *ssh.Session, done <-chan error) {
 	}
 	_ = s.Signal(ssh.SIGKILL)
 	select {
-	case <-done:
+	case <-done: //nolint:errcheck // how it ended does not matter any more
 	case <-time.After(afterKill):
 	}
 }

@@ -291,8 +291,8 @@ func TestChangesStringIsBounded(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	b := Backoff{First: time.Second, Max: 10 * time.Second}
-	for n, want := range []time.Duration{1, 2, 4, 8, 10, 10} {
-		if got := b.pause(n); got != want*time.Second {
+	for n, seconds := range []int{1, 2, 4, 8, 10, 10} {
+		if got := b.pause(n); got != time.Duration(seconds)*time.Second {
 			t.Errorf("pause(%d) = %s", n, got)
 		}
 	}

@@ -219,7 +219,7 @@ func together(n int, do func(i int) error) error {
 
 func (b *build) disconnect() {
 	for _, n := range b.nodes {
-		n.client.Close()
+		_ = n.client.Close() // the build is over
 	}
 }
 

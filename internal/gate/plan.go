@@ -77,10 +77,13 @@ func (p *planner) visit(it *Item, f *fate, last bool) {
 		// It only waits for its report; moving it would be for nothing.
 		f.failing = true
 		f.why = it.Name + " left: " + why
+		if it.Epoch == 0 {
+			p.settle(it, f, &place)
+		}
 	} else if need := p.failingNeed(it); need != nil {
 		f.failing = true
 		f.why = it.Name + " needs " + need.name + ", which is failing"
-		p.halt(it, f, need, &place)
+		p.halt(it, f, &place)
 	} else {
 		p.settle(it, f, &place)
 		if place.Epoch != it.Epoch {
@@ -157,7 +160,7 @@ func (p *planner) failingNeed(it *Item) *fate {
 
 // halt stops an item whose needed change is failing. It is not tested again
 // until the needed change has another chance.
-func (p *planner) halt(it *Item, f *fate, need *fate, place *Place) {
+func (p *planner) halt(it *Item, f *fate, place *Place) {
 	if it.Halted {
 		return
 	}

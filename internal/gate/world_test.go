@@ -128,6 +128,11 @@ func (w *world) step() bool {
 		}
 	}
 	w.q = Apply(w.q, actions)
+	for _, it := range w.q.Items {
+		if it.Epoch == 0 {
+			w.violation("%s has no place after a plan", it.ID)
+		}
+	}
 	for _, a := range Plan(w.q) {
 		if !a.Kind.Outside() && a.Kind != Remove {
 			w.violation("not level-based: planning again gives %v after %v", a, actions)

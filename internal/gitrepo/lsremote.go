@@ -42,7 +42,7 @@ func parseBranches(out []byte) (RemoteBranches, error) {
 		if !ok {
 			return b, fmt.Errorf("git ls-remote: strange line %q", clip(line))
 		}
-		if target, ok := strings.CutPrefix(value, "ref: refs/heads/"); ok && ref == "HEAD" {
+		if target, symbolic := strings.CutPrefix(value, "ref: refs/heads/"); symbolic && ref == "HEAD" {
 			b.Default = target
 		}
 		branch, ok := strings.CutPrefix(ref, "refs/heads/")

@@ -74,7 +74,7 @@ func (m *Mirror) upload(w http.ResponseWriter, r *http.Request, scope Scope) err
 		zipped, err := gzip.NewReader(body)
 		if err != nil {
 			http.Error(w, "the body is not gzip", http.StatusBadRequest)
-			return nil
+			return nil //nolint:nilerr // the client has its answer
 		}
 		body = io.LimitReader(zipped, maxWants)
 	}
@@ -82,12 +82,12 @@ func (m *Mirror) upload(w http.ResponseWriter, r *http.Request, scope Scope) err
 	wants, err := io.ReadAll(body)
 	if err != nil {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)
-		return nil
+		return nil //nolint:nilerr // the client has its answer
 	}
 	out := &startedWriter{w: w}
 	_, err = m.uploadPack(r.Context(), scope, bytes.NewReader(wants), out)
 	if out.started && err != nil {
-		return nil // git told the client in the protocol
+		return nil //nolint:nilerr // git told the client in the protocol
 	}
 	return err
 }

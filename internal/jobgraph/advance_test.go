@@ -15,8 +15,8 @@ import (
 // started, ":" and dependencies (soft ones with "*"), "=" and a result.
 func graph(text string) []JobState {
 	var out []JobState
-	for word := range strings.FieldsSeq(text) {
-		word, result, _ := strings.Cut(word, "=")
+	for field := range strings.FieldsSeq(text) {
+		word, result, _ := strings.Cut(field, "=")
 		word, deps, _ := strings.Cut(word, ":")
 		j := JobState{Voting: true, Result: model.BuildResult(result)}
 		j.Started = strings.Contains(word, "!")

@@ -143,8 +143,8 @@ func configure(t *testing.T, tenant *layout.Tenant, args string) {
 // projectOf reads "other.host/acme/api", or "acme/api" of the host "git".
 func projectOf(name string) model.Project {
 	if strings.Count(name, "/") == 2 {
-		host, name, _ := strings.Cut(name, "/")
-		return model.Project{Connection: host, Hostname: host, Name: name}
+		host, path, _ := strings.Cut(name, "/")
+		return model.Project{Connection: host, Hostname: host, Name: path}
 	}
 	return model.Project{Connection: "git", Hostname: "git", Name: name}
 }

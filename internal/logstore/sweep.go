@@ -102,7 +102,7 @@ func (s *Store) list() ([]Info, error) {
 		}
 		k, err := ParseKey(path.Dir(build), path.Base(build), base)
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // not a log: it is left alone
 		}
 		if info, err := s.Stat(k); err == nil {
 			out = append(out, info)

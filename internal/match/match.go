@@ -15,7 +15,7 @@ import (
 
 // Trigger matches events of one connection; see Pipeline.spec.triggers.
 type Trigger struct {
-	Connection, Event                            string
+	Connection, Event                           string
 	Actions, Branches, Comments, States, Labels []string
 }
 

@@ -116,7 +116,7 @@ func digests(req Request) []string {
 }
 
 func TestDigestCoversWhatGoesIntoTheCommits(t *testing.T) {
-	make := func(change func(*Request)) string {
+	digest := func(change func(*Request)) string {
 		req := Request{
 			Bases: []Base{{Project: api, Branch: "main", Commit: sha("a")}},
 			Steps: []Step{step(api, 1, sha("1")), step(api, 2, sha("2"))},
@@ -124,7 +124,7 @@ func TestDigestCoversWhatGoesIntoTheCommits(t *testing.T) {
 		change(&req)
 		return digests(req)[1]
 	}
-	plain := make(func(*Request) {})
+	plain := digest(func(*Request) {})
 	for name, tc := range map[string]struct {
 		change func(*Request)
 		same   bool
@@ -141,7 +141,7 @@ func TestDigestCoversWhatGoesIntoTheCommits(t *testing.T) {
 		"order":            {func(r *Request) { r.Steps[0], r.Steps[1] = r.Steps[1], r.Steps[0] }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := make(tc.change) == plain; got != tc.same {
+			if got := digest(tc.change) == plain; got != tc.same {
 				t.Errorf("same digest = %v, want %v", got, tc.same)
 			}
 		})

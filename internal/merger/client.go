@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -30,10 +32,20 @@ func NewClient(url string, key token.Key) *Client {
 	return &Client{
 		url:   strings.TrimSuffix(url, "/"),
 		token: key.For(token.Internal, Role),
-		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+		http: &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the token goes nowhere else
 		}},
 	}
+}
+
+// dialTime bounds connecting: a merger that was just replaced may not answer
+// at its old address at all, and asking again finds the new one.
+const dialTime = 3 * time.Second
+
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // documented to be one
+	t.DialContext = (&net.Dialer{Timeout: dialTime}).DialContext
+	return t
 }
 
 // Prepare implements Merger.

@@ -14,15 +14,15 @@ import (
 type Kind string
 
 const (
-	// BadRequest: the request cannot be fulfilled, however often it is made.
+	// BadRequest means: the request cannot be fulfilled, however often it is made.
 	BadRequest Kind = "bad-request"
-	// Missing: a commit or branch is gone from the code host. Terminal for this
+	// Missing means: a commit or branch is gone from the code host. Terminal for this
 	// version of the change; the message is for its author.
 	Missing Kind = "missing"
-	// Denied: the code host refuses the Connection's credentials, or the merger
+	// Denied means: the code host refuses the Connection's credentials, or the merger
 	// refuses the manager's token. An operator has to act; try again slowly.
 	Denied Kind = "denied"
-	// Transient: try again.
+	// Transient means: try again.
 	Transient Kind = "transient"
 )
 

@@ -77,7 +77,7 @@ func TestClientGivesWhatTheServiceGives(t *testing.T) {
 func TestErrorKindsCrossTheWire(t *testing.T) {
 	q := independent(t, 1)
 	s := serve(t, q.remotes())
-	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		fmt.Fprint(w, "<html>some proxy</html>")
 	}))
@@ -157,11 +157,11 @@ func twoBuildsets(t *testing.T) (s *served, q *queue, one, two mergeplan.Result)
 
 func TestCloneOfAPreparedState(t *testing.T) {
 	s, _, one, _ := twoBuildsets(t)
-	dir := filepath.Join(t.TempDir(), "work")
+	work := filepath.Join(t.TempDir(), "work")
 	url := s.gitURL("acme/one", s.key.For(token.Git, "acme/one"), api)
 	for name, flags := range map[string][]string{"whole": nil, "shallow": {"--depth=1"}, "version 2 asked for": {"-c", "protocol.version=2"}} {
 		t.Run(name, func(t *testing.T) {
-			dir := dir + name
+			dir := work + name
 			if out, err := gitrepotest.Try("/", append(append([]string{"clone", "--quiet"}, flags...), url, dir)...); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}

@@ -31,14 +31,14 @@ func (l *lru[K, V]) get(key K) (V, bool) {
 		return none, false
 	}
 	l.order.MoveToFront(e)
-	return e.Value.(*lruEntry[K, V]).value, true
+	return entryOf[K, V](e).value, true
 }
 
 func (l *lru[K, V]) put(key K, value V) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e, ok := l.at[key]; ok {
-		e.Value.(*lruEntry[K, V]).value = value
+		entryOf[K, V](e).value = value
 		l.order.MoveToFront(e)
 		return
 	}
@@ -58,5 +58,10 @@ func (l *lru[K, V]) remove(key K) {
 
 func (l *lru[K, V]) drop(e *list.Element) {
 	l.order.Remove(e)
-	delete(l.at, e.Value.(*lruEntry[K, V]).key)
+	delete(l.at, entryOf[K, V](e).key)
+}
+
+// entryOf is what the list holds: put puts nothing else in.
+func entryOf[K comparable, V any](e *list.Element) *lruEntry[K, V] {
+	return e.Value.(*lruEntry[K, V]) //nolint:errcheck // see above
 }

@@ -69,12 +69,13 @@ type Approval struct {
 	SubmittedAt time.Time `json:"submittedAt"`
 }
 
-// Key identifies a change regardless of its patchset.
+// ChangeKey identifies a change regardless of its patchset.
 type ChangeKey struct {
 	Project string // canonical name
 	Number  int64
 }
 
+// Key identifies the change regardless of its patchset.
 func (c Change) Key() ChangeKey {
 	return ChangeKey{Project: c.Project.Canonical(), Number: c.Number}
 }

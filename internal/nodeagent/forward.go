@@ -23,7 +23,7 @@ func forward(nc ssh.NewChannel) {
 		return
 	}
 	addr := net.JoinHostPort(to.Host, strconv.FormatUint(uint64(to.Port), 10))
-	out, err := net.DialTimeout("tcp", addr, 10*time.Second)
+	out, err := net.DialTimeout("tcp", addr, 10*time.Second) //nolint:noctx // bounded by its time
 	if err != nil {
 		_ = nc.Reject(ssh.ConnectionFailed, err.Error())
 		return

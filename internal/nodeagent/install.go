@@ -24,7 +24,7 @@ func installFrom(src io.Reader, dir string) error {
 	if err != nil {
 		return fmt.Errorf("install: %w; mount a writable volume there", err)
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone when all went well
 	defer tmp.Close()
 	if _, err := io.Copy(tmp, src); err != nil {
 		return fmt.Errorf("install: %w", err)

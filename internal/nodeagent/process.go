@@ -43,7 +43,7 @@ func startProcess(who identity, command string, env []string, size *pty.Winsize)
 	if command == "" {
 		args = nil
 	}
-	cmd := exec.Command(who.shell, args...)
+	cmd := exec.Command(who.shell, args...) //nolint:noctx // the session ends its whole process group itself
 	cmd.Env = env
 	cmd.Dir = who.home
 	if _, err := os.Stat(who.home); err != nil {

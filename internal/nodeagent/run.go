@@ -20,7 +20,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Listener == nil {
-		o.Listener, err = net.Listen("tcp", o.Listen)
+		o.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 		if err != nil {
 			return fmt.Errorf("node agent: %w", err)
 		}

@@ -155,7 +155,7 @@ func (s *server) serveConn(c net.Conn) {
 		return
 	}
 	_ = c.SetDeadline(time.Time{})
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	closed := make(chan struct{})
 	defer close(closed)
 	go s.keepAlive(conn, closed)
@@ -205,7 +205,7 @@ func (s *server) keepAlive(conn ssh.Conn, closed <-chan struct{}) {
 			return
 		case <-answered:
 		case <-time.After(missedKeepAlives * s.opts.KeepAlive):
-			conn.Close()
+			_ = conn.Close() // it is lost already
 			return
 		}
 	}

@@ -221,7 +221,7 @@ func (se *session) startSFTP() bool {
 		if err := srv.Serve(); err != nil && !errors.Is(err, io.EOF) {
 			code = 1
 		}
-		srv.Close()
+		_ = srv.Close() // the channel is closed below
 		se.tell(exitState{code: code})
 	}
 	return true

@@ -185,7 +185,7 @@ const maxDescription = 140
 
 // Description is the line beside a commit status.
 func Description(i Item) string {
-	text := ""
+	var text string
 	switch {
 	case i.Result == model.ItemSuccess && i.Merges:
 		text = "all jobs succeeded on the state that is merged"

@@ -21,15 +21,21 @@ func TestComment(t *testing.T) {
 	passed := Build{Job: "lint", Result: model.Success, Voting: false, Duration: 9 * time.Second, LogURL: "https://gozer/t/acme/build/b2"}
 	base := Item{Tenant: "acme", Pipeline: "gate", Merges: true, Base: "acme/web@3f2c1d4e5", Ahead: []string{"acme/api#11", "acme/api#12"}, BuildSet: "bs-1"}
 	for name, edit := range map[string]func(*Item){
-		"failure":        func(i *Item) { i.Result, i.Builds = model.ItemFailure, []Build{failed, passed} },
-		"success":        func(i *Item) { i.Result, i.Builds = model.ItemSuccess, []Build{passed} },
-		"merge-conflict": func(i *Item) { i.Result, i.Details = model.ItemMergeConflict, "Conflicting files:\n\n- `a.go`, also changed by acme/api#11" },
-		"refused":        func(i *Item) { i.Result, i.Reason = model.ItemMergeFailure, "The branch is protected: 1 approval is missing." },
+		"failure": func(i *Item) { i.Result, i.Builds = model.ItemFailure, []Build{failed, passed} },
+		"success": func(i *Item) { i.Result, i.Builds = model.ItemSuccess, []Build{passed} },
+		"merge-conflict": func(i *Item) {
+			i.Result, i.Details = model.ItemMergeConflict, "Conflicting files:\n\n- `a.go`, also changed by acme/api#11"
+		},
+		"refused": func(i *Item) {
+			i.Result, i.Reason = model.ItemMergeFailure, "The branch is protected: 1 approval is missing."
+		},
 		"config-error": func(i *Item) {
 			i.Result, i.Details = model.ItemConfigError, "```\nacme/web .zuul.yaml:3:5: unknown attribute\n```"
 		},
-		"dequeued":    func(i *Item) { i.Result, i.Reason = model.ItemDequeued, "patchset 2 was uploaded" },
-		"need-failed": func(i *Item) { i.Result, i.Reason = model.ItemFailure, "This change depends on a change that failed to merge." },
+		"dequeued": func(i *Item) { i.Result, i.Reason = model.ItemDequeued, "patchset 2 was uploaded" },
+		"need-failed": func(i *Item) {
+			i.Result, i.Reason = model.ItemFailure, "This change depends on a change that failed to merge."
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := base

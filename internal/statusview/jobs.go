@@ -29,7 +29,7 @@ func (x *index) jobs(bs *gozer.BuildSet) []Job {
 		if j.Result != "" {
 			j.State = "done"
 		} else if j.State == "waiting" {
-			j.Wait = after(spec, decided, x)
+			j.Wait = after(spec, decided)
 		}
 		out = append(out, j)
 	}
@@ -64,7 +64,7 @@ func moment(t *metav1.MicroTime) *time.Time {
 }
 
 // after names the jobs that a job waits for.
-func after(spec gozer.BuildSetJob, decided map[string]gozer.JobStatus, x *index) string {
+func after(spec gozer.BuildSetJob, decided map[string]gozer.JobStatus) string {
 	var names []string
 	for _, d := range spec.Dependencies {
 		if decided[d.Name].Result == "" {

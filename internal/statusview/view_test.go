@@ -74,8 +74,7 @@ func TestExplain(t *testing.T) {
 	refusals := Refusals(statusviewtest.Events(), "acme", "acme/web", 8)
 	for _, i := range f.Items {
 		c := i.Spec.Changes[0]
-		refusals := Refusals(statusviewtest.Events(), "acme", c.Project.Name, c.Number)
-		golden(t, "explain_"+i.Name+".txt", Explain(f, i.Name, refusals, Style{}))
+		golden(t, "explain_"+i.Name+".txt", Explain(f, i.Name, Refusals(statusviewtest.Events(), "acme", c.Project.Name, c.Number), Style{}))
 	}
 	golden(t, "explain_refused.txt", ExplainRefusals("acme/web#8", "acme", refusals, statusviewtest.Now, Style{}))
 	if got := Explain(f, "nobody", nil, Style{}); got != "" {
@@ -120,7 +119,7 @@ func TestHostileText(t *testing.T) {
 }
 
 // Objects that are half written, or gone, do not break the picture.
-func TestIncomplete(t *testing.T) {
+func TestIncomplete(*testing.T) {
 	f := story()
 	for _, drop := range []func(*Facts){
 		func(f *Facts) { f.Items = f.Items[:2] },

@@ -399,7 +399,7 @@ func TestPolicy(t *testing.T) {
 	got := do(t, "GET", f.web.URL+"/t/acme/build/b", nil)
 	csp := got.header.Get("Content-Security-Policy")
 	m := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(got.body)
-	if m == nil || !strings.Contains(csp, "'sha256-"+hash(m[1])+"'") {
+	if len(m) < 2 || !strings.Contains(csp, "'sha256-"+hash(m[1])+"'") {
 		t.Errorf("the style that is sent is not the one that %q allows", csp)
 	}
 	if !strings.HasPrefix(csp, "default-src 'none'; ") || strings.Contains(csp, "unsafe") || strings.Contains(got.body, " style=") {

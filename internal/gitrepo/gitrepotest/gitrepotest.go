@@ -43,7 +43,7 @@ func Env() []string {
 
 // Try runs git in a directory.
 func Try(dir string, args ...string) (string, error) {
-	cmd := exec.Command("git", args...)
+	cmd := exec.Command("git", args...) //nolint:noctx // for tests, which have a deadline of their own
 	cmd.Dir, cmd.Env = dir, Env()
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err

@@ -123,6 +123,8 @@ func kubeletConfig(l layout.Layout) []byte {
 		"imageGCHighThresholdPercent":   100,
 		"imageGCLowThresholdPercent":    99,
 		"localStorageCapacityIsolation": false,
+		// Tests kill programs on purpose, many times in a row.
+		"crashLoopBackOff": map[string]string{"maxContainerRestartPeriod": "1s"},
 		"evictionHard": map[string]string{
 			"imagefs.available": "0%", "imagefs.inodesFree": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%",
 			"memory.available": "100Mi",
