@@ -26,7 +26,7 @@ import (
 // Hosts is what controllers need to know of connections.
 type Hosts interface {
 	Host(ctx context.Context, connection string) (drivers.Host, error)
-	Hostname(ctx context.Context, connection string) (string, error)
+	Hostname(ctx context.Context, connection, tenantNamespace string) (string, error)
 }
 
 // Options of the controllers.

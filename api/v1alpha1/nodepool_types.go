@@ -69,7 +69,7 @@ type NodeLabel struct {
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 }
 
-// NodePoolStatus is written by the noderequest controller.
+// NodePoolStatus is kept for what is to come; nothing writes it yet.
 type NodePoolStatus struct {
 	// conditions: Ready.
 	// +optional

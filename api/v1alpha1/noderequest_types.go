@@ -54,6 +54,9 @@ type NodeRequestStatus struct {
 	// lost tells that a node vanished: the build is worth another attempt.
 	// +optional
 	Lost bool `json:"lost,omitempty"`
+	// launchedAt is when the node Pods were made; the pool's launchTimeout counts from then.
+	// +optional
+	LaunchedAt *metav1.MicroTime `json:"launchedAt,omitempty"`
 	// nodes that were made, in the order of the spec.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64

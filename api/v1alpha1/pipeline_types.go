@@ -77,10 +77,10 @@ type Trigger struct {
 	// +kubebuilder:validation:MaxLength=63
 	Connection string `json:"connection"`
 	// event is the kind of event.
-	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review
 	Event string `json:"event"`
 	// actions of the event: opened, changed, reopened, closed, comment, labeled,
-	// unlabeled for pull_request; submitted, dismissed for pull_request_review.
+	// unlabeled for pull_request; submitted for pull_request_review.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=atomic

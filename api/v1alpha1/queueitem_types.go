@@ -41,7 +41,7 @@ type QueueItemSpec struct {
 }
 
 // ItemState is where an item stands.
-// +kubebuilder:validation:Enum=Waiting;Preparing;Running;Failing;Ready;Merging;Done
+// +kubebuilder:validation:Enum=Waiting;Preparing;Running;Failing;Ready;Done
 type ItemState string
 
 // States of an item.

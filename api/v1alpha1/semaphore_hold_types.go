@@ -10,7 +10,7 @@ type SemaphoreSpec struct {
 	Max int32 `json:"max"`
 }
 
-// SemaphoreStatus is written by the buildset controller.
+// SemaphoreStatus is kept for what is to come; nothing writes it yet.
 type SemaphoreStatus struct {
 	// holders are the names of the Builds that hold it.
 	// +optional
@@ -20,7 +20,8 @@ type SemaphoreStatus struct {
 	Holders []string `json:"holders,omitempty"`
 }
 
-// Semaphore bounds how many builds of a tenant that name it run at once.
+// Semaphore bounds how many builds of a tenant that name it run at once. Jobs
+// cannot name semaphores yet, so it has no effect in this version.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -84,7 +85,7 @@ type HoldSpec struct {
 	NodeExpiration int64 `json:"nodeExpiration,omitempty"`
 }
 
-// HoldStatus is written by the noderequest controller.
+// HoldStatus is kept for what is to come; nothing writes it yet.
 type HoldStatus struct {
 	// builds whose nodes are kept.
 	// +optional
@@ -99,7 +100,8 @@ type HoldStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Hold keeps the nodes of failing builds for a person to look at.
+// Hold keeps the nodes of failing builds for a person to look at. It has no
+// effect in this version.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

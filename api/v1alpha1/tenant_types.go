@@ -118,7 +118,7 @@ type TenantStatus struct {
 	ErrorCount int32 `json:"errorCount,omitempty"`
 
 	// conditions: Ready is true when the configuration was read; its reason is
-	// Loaded, LoadedWithErrors, ConnectionNotReady or LoadFailed.
+	// Loaded, LoadedWithErrors, ConnectionNotReady, NamespaceTaken or LoadFailed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

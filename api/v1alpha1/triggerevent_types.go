@@ -113,8 +113,8 @@ type PipelineOutcome struct {
 	Message string `json:"message,omitempty"`
 }
 
-// TriggerEvent is one thing that happened on a code host. It goes an hour
-// after every tenant that has the project dealt with it.
+// TriggerEvent is one thing that happened on a code host. It goes after an
+// hour, once every tenant that has the project dealt with it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

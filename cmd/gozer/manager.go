@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -65,6 +67,9 @@ const (
 	maxLogTotal = 8 << 30
 	maxLogAge   = 30 * 24 * time.Hour
 	logSweep    = time.Hour
+	// Builds are remembered longer than their logs.
+	maxHistoryAge = 365 * 24 * time.Hour
+	historySweep  = 24 * time.Hour
 )
 
 func runManager(ctx context.Context, f managerFlags) error {
@@ -101,6 +106,7 @@ func runManager(ctx context.Context, f managerFlags) error {
 	if err != nil {
 		return err
 	}
+	go prune(ctx, past, log)
 	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
 	api := managerAPI(logs, past, mgr.GetClient(), key, log)
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, log) })); err != nil {
@@ -158,7 +164,29 @@ func newManager(f managerFlags) (ctrl.Manager, error) {
 // logStore closes logs for the build controller.
 type logStore struct{ *logstore.Store }
 
-// FinishLog implements build.Logs.
+// FinishLog implements build.Logs. An attempt that never ran has no log to close.
 func (l logStore) FinishLog(namespace, name string, attempt int32) error {
-	return l.Finish(logstore.Key{Namespace: namespace, Build: name, Attempt: int(attempt)})
+	err := l.Finish(logstore.Key{Namespace: namespace, Build: name, Attempt: int(attempt)})
+	if errors.Is(err, logstore.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// prune forgets builds that are older than history is kept.
+func prune(ctx context.Context, past *history.Store, log *slog.Logger) {
+	t := time.NewTicker(historySweep)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if n, err := past.Prune(ctx, time.Now().Add(-maxHistoryAge)); err != nil {
+				log.Error("History was not pruned", "error", err)
+			} else if n > 0 {
+				log.Info("History was pruned", "builds", n)
+			}
+		}
+	}
 }

@@ -64,7 +64,10 @@ type Reconciler struct {
 	Workers int
 }
 
-const retryAfter = 2 * time.Second
+const (
+	retryAfter = 2 * time.Second
+	lookAgain  = 20 * time.Millisecond
+)
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -157,7 +160,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 	}
-	if _, err := patch.Status(ctx, r.Client, s.build, s.before); err != nil {
+	_, err = patch.Status(ctx, r.Client, s.build, s.before, patch.Lock)
+	if apierrors.IsConflict(err) {
+		// The cache lags behind our own write: a result that is there already stays.
+		return ctrl.Result{RequeueAfter: lookAgain}, nil
+	}
+	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if s.build.Status.Result != "" || s.build.Status.Attempt != s.before.Status.Attempt {
@@ -296,15 +304,19 @@ func (r *Reconciler) following(s *scope) {
 // decided turns an executor's outcome into a result or a retry.
 func (r *Reconciler) decided(s *scope, o buildspec.Outcome) {
 	s.build.Status.FirstFailure = convert.Cut(o.FirstFailure, 1000)
-	if o.Result == model.Retry {
+	switch o.Result {
+	case model.Retry:
 		reason := o.Reason
 		if s.request.Status.Lost {
 			reason = s.request.Status.Message
 		}
 		r.retry(s, reason)
-		return
+	case model.Success, model.Failure, model.TimedOut, model.PostFailure, model.BuildError:
+		r.finish(s, o.Result, o.Reason)
+	default:
+		// A result that the status cannot hold would be refused for ever.
+		r.finish(s, model.BuildError, fmt.Sprintf("the executor ended with the unknown result %q", o.Result))
 	}
-	r.finish(s, o.Result, o.Reason)
 }
 
 // retry begins another attempt, or gives up.

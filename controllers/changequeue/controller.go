@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -62,6 +63,16 @@ type Reconciler struct {
 	// process, which only makes the patience start anew.
 	mu    sync.Mutex
 	asked map[string]time.Time
+	// refused is what the host said about items whose report could not be
+	// made. Asking anew would, until it answers, make those behind stand on
+	// them again. It is lost with the process, which only makes it ask once more.
+	refused map[refusedKey]gate.Host
+}
+
+// refusedKey is one state of one item.
+type refusedKey struct {
+	types.NamespacedName
+	epoch int32
 }
 
 const (
@@ -69,9 +80,13 @@ const (
 	retryHost = 2 * time.Second
 	// retryMerge is how soon a host that said "later" is asked again.
 	retryMerge = 500 * time.Millisecond
+	// maxItems of a queue's status, and how soon it is seen whether there is room again.
+	maxItems  = 2000
+	retryFull = 5 * time.Second
 	// patience with a host that keeps saying "later".
 	patience = time.Minute
-	// maxRounds of planning in one reconcile; a settled queue needs a few.
+	// maxRounds of planning in one reconcile. Each change that merges takes
+	// three, so a queue whose head was slow may need several reconciles.
 	maxRounds = 50
 )
 
@@ -127,7 +142,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil || s == nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	for range maxRounds {
+	for round := 0; ; round++ {
+		if round == maxRounds {
+			s.again = time.Millisecond // no watch tells of our own writes
+			break
+		}
 		snapshot := s.snapshot()
 		actions := gate.Plan(snapshot)
 		if len(actions) == 0 || s.stuckOn(actions) {

@@ -81,11 +81,15 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 		return nil, nil
 	}
 	s.arrange()
+	r.recallRefusals(s)
 	return s, r.gatherBuildSets(ctx, s)
 }
 
 // arrange puts the items in the order of the status, new ones behind by the time of their event.
 func (s *scope) arrange() {
+	// An item that somebody deleted has no place any more, also when nothing else is to be done.
+	s.queue.Status.Items = slices.DeleteFunc(s.queue.Status.Items, func(e gozer.QueueEntry) bool { return s.items[e.Item] == nil })
+	s.queue.Status.Length = int32(len(s.queue.Status.Items))
 	placed := map[string]bool{}
 	for _, e := range s.queue.Status.Items {
 		if s.items[e.Item] != nil {
@@ -102,6 +106,10 @@ func (s *scope) arrange() {
 	slices.SortFunc(fresh, func(a, b string) int {
 		return cmp.Or(s.items[a].Spec.EnqueuedAt.Compare(s.items[b].Spec.EnqueuedAt.Time), cmp.Compare(a, b))
 	})
+	if room := max(0, maxItems-len(s.order)); len(fresh) > room {
+		// Those that came last wait outside: a status that is too large would be refused for ever.
+		fresh, s.again = fresh[:room], retryFull
+	}
 	s.order = append(s.order, fresh...)
 }
 
@@ -199,7 +207,9 @@ func (i *item) facts(epoch int32) gate.Facts {
 	}
 	f := gate.Facts{Prepared: true, Problem: model.ItemResult(m.Problem), Reason: m.Message, Jobs: int(m.Jobs)}
 	if b := i.buildSet; b != nil && b.Spec.Epoch == epoch {
-		f.Failing, f.Complete = b.Status.Failing, b.Status.Result != ""
+		f.Failing, f.Canceled = b.Status.Failing, b.Status.Canceled
+		// That of a cancelled buildset says nothing: it must not pass for a success.
+		f.Complete = b.Status.Result != "" && !f.Canceled
 		if f.Failing {
 			f.Reason = b.Status.Reason
 		}
@@ -209,7 +219,9 @@ func (i *item) facts(epoch int32) gate.Facts {
 
 // finished says whether a queue that was made for one change has done its work.
 func (s *scope) finished() bool {
-	return s.queue.Spec.Dynamic && s.queue.Status.WindowSet && len(s.order) == 0
+	// Its item may have gone before: the event was dealt with again after a crash.
+	done := s.queue.Status.WindowSet || s.items[s.queue.Spec.Item] != nil
+	return s.queue.Spec.Dynamic && done && len(s.order) == 0
 }
 
 // stuckOn says whether all that is left to do waits for something outside.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -50,6 +52,9 @@ func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Actio
 // wait puts an item off whose outside action failed.
 func (r *Reconciler) wait(ctx context.Context, s *scope, i *item, kind gate.Kind, err error) {
 	s.waiting[i.Name] = true
+	if h := s.hosts[i.Name]; kind == gate.Report && h.Refused != "" {
+		r.rememberRefusal(s.refusedKey(i.Name), h)
+	}
 	delay := retryHost
 	if errors.Is(err, drivers.ErrTryLater) {
 		delay = retryMerge
@@ -59,6 +64,39 @@ func (r *Reconciler) wait(ctx context.Context, s *scope, i *item, kind gate.Kind
 	}
 	logf.FromContext(ctx).Info("The code host has to be asked again", "item", i.Name, "action", kind, "reason", err.Error())
 	i.Status.Reason = convert.Cut(fmt.Sprintf("%s is tried again: %v", kind, err), 1000)
+}
+
+func (s *scope) refusedKey(name string) refusedKey {
+	return refusedKey{types.NamespacedName{Namespace: s.tenant, Name: name}, s.entry(name).Epoch}
+}
+
+func (r *Reconciler) rememberRefusal(key refusedKey, h gate.Host) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused == nil {
+		r.refused = map[refusedKey]gate.Host{}
+	}
+	r.refused[key] = h
+}
+
+// recallRefusals puts what was remembered into the scope.
+func (r *Reconciler) recallRefusals(s *scope) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.refused) == 0 {
+		return
+	}
+	for _, name := range s.order {
+		if h, ok := r.refused[s.refusedKey(name)]; ok {
+			s.hosts[name] = h
+		}
+	}
+}
+
+func (r *Reconciler) forgetRefusal(key refusedKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.refused, key)
 }
 
 // lookup asks the code host and the branches, right before merging: whether
@@ -120,10 +158,14 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 	if err != nil {
 		return err
 	}
+	ref := i.change()
+	if !mayMerge(s.pipeline.Spec.Reporters.Success, ref.Project.Connection) {
+		s.hosts[i.Name] = gate.Host{Known: true, Refused: fmt.Sprintf("the pipeline %s does not merge: its success reporter for %s has no `merge: true`", s.pipeline.Name, ref.Project.Connection)}
+		return nil
+	}
 	if err := r.setStatus(ctx, s, i, host, s.pipeline.Spec.Reporters.Success, model.ItemSuccess, ""); err != nil {
 		return err
 	}
-	ref := i.change()
 	change := convert.Change(ref)
 	err = host.Merge(ctx, change, ref.MergeMode, mergeMessage(s))
 	var refused *drivers.RefusedError
@@ -155,6 +197,11 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 		return fmt.Errorf("the code host accepted the merge of %s and does not show it yet", i.name())
 	}
 	return r.merged(ctx, s, i, now)
+}
+
+// mayMerge says whether the pipeline is to merge changes of a connection.
+func mayMerge(actions []gozer.ReportAction, connection string) bool {
+	return slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == connection && a.Merge })
 }
 
 // patient says whether a host that says "later" is still to be believed.

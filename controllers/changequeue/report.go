@@ -2,6 +2,7 @@ package changequeue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/match"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/report"
 )
@@ -34,7 +36,8 @@ func (r *Reconciler) report(ctx context.Context, s *scope, i *item, a gate.Actio
 			actions = nil // nothing was to be done, so there is nothing to say
 		}
 	}
-	if err := r.tell(ctx, s, i, actions, a); err != nil {
+	// A change, or a repository, that is gone cannot be told anything: its item must not block the queue.
+	if err := r.tell(ctx, s, i, actions, a); err != nil && !errors.Is(err, drivers.ErrNotFound) {
 		return err
 	}
 	reason := a.Why
@@ -43,6 +46,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope, i *item, a gate.Actio
 	}
 	i.finish(r.Now(), a.Result, reason)
 	i.Status.Reported = convert.MicroTime(r.Now())
+	r.forgetRefusal(s.refusedKey(i.Name))
 	i.decide(r.Now(), "Reported", strings.TrimSuffix(fmt.Sprintf("%s: %s", a.Result, reason), ": "))
 	kind := corev1.EventTypeNormal
 	if a.Result != model.ItemSuccess && a.Result != model.ItemDequeued {
@@ -83,6 +87,7 @@ func (r *Reconciler) words(ctx context.Context, s *scope, i *item, a gate.Action
 	text := report.Item{
 		Tenant: s.tenant, Pipeline: s.queue.Spec.Pipeline, Merges: s.queue.Spec.Manager == gozer.ManagerDependent,
 		Change: convert.Change(i.change()), Result: a.Result, Reason: a.Why, BuildSet: i.Name,
+		Recheck:  match.Triggered(convert.Triggers(s.pipeline.Spec.Triggers), recheck(i)),
 		Messages: report.Messages{Success: m.Success, Failure: m.Failure, MergeConflict: m.MergeConflict, Footer: m.Footer},
 	}
 	if i.Status.Merge != nil {
@@ -106,6 +111,12 @@ func (r *Reconciler) words(ctx context.Context, s *scope, i *item, a gate.Action
 		}
 	}
 	return text, nil
+}
+
+// recheck is the comment that usually brings a change into a pipeline again.
+func recheck(i *item) model.TriggerEvent {
+	c := i.change()
+	return model.TriggerEvent{Connection: c.Project.Connection, Event: "pull_request", Action: "comment", Comment: "recheck", Branch: c.Branch}
 }
 
 func row(b *gozer.Build, set *gozer.BuildSet) report.Build {
@@ -191,7 +202,7 @@ func (r *Reconciler) reportStarts(ctx context.Context, s *scope) {
 		}
 		host, err := r.Hosts.Host(ctx, i.change().Project.Connection)
 		if err == nil {
-			err = r.setStatus(ctx, s, i, host, s.pipeline.Spec.Reporters.Start, model.ItemUndecided, "")
+			err = r.sayStarted(ctx, s, i, host)
 		}
 		if err != nil {
 			logf.FromContext(ctx).Info("The start could not be reported", "item", name, "reason", err.Error())
@@ -201,6 +212,20 @@ func (r *Reconciler) reportStarts(ctx context.Context, s *scope) {
 		i.Status.StartReported = i.buildSet.Spec.Epoch
 		i.decide(r.Now(), "Started", jobsRun(i.buildSet.Spec.Jobs))
 	}
+}
+
+// sayStarted sets the status, and comments when the pipeline asks for it.
+func (r *Reconciler) sayStarted(ctx context.Context, s *scope, i *item, host drivers.Host) error {
+	actions := s.pipeline.Spec.Reporters.Start
+	if err := r.setStatus(ctx, s, i, host, actions, model.ItemUndecided, ""); err != nil {
+		return err
+	}
+	n := slices.IndexFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == i.change().Project.Connection && a.Comment })
+	if n < 0 {
+		return nil
+	}
+	return host.Comment(ctx, convert.Change(i.change()), report.Marker(i.Name, model.ItemUndecided),
+		report.Start(s.pipeline.Spec.Messages.Start, s.queue.Spec.Pipeline, r.statusURL(i), i.Name))
 }
 
 // jobsRun names the jobs that a buildset runs.

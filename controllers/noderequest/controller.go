@@ -51,6 +51,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("noderequest").
 		For(&gozer.NodeRequest{}, builder.WithPredicates(stateMoved())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(requestOfPod)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.waiting), builder.WithPredicates(nodeGone())).
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfBuild), builder.WithPredicates(attemptOver())).
 		Watches(&gozer.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.waiting)).
 		Complete(r)
@@ -62,6 +63,15 @@ func requestOfPod(_ context.Context, obj client.Object) []reconcile.Request {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: labels[gozer.LabelNodeRequest]}}}
+}
+
+// nodeGone are node Pods that made room for others.
+func nodeGone() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(event.UpdateEvent) bool { return false },
+		DeleteFunc: func(e event.DeleteEvent) bool { return e.Object.GetLabels()[gozer.LabelRole] == RoleNode },
+	}
 }
 
 // stateMoved lets the controller see its own writes: a Pod's event may come
@@ -86,15 +96,21 @@ func attemptOver() predicate.Predicate {
 }
 
 func (r *Reconciler) requestsOfBuild(ctx context.Context, obj client.Object) []reconcile.Request {
-	return r.requests(ctx, client.InNamespace(obj.GetNamespace()), client.MatchingLabels{gozer.LabelBuild: obj.GetName()})
+	notReleased := func(n *gozer.NodeRequest) bool { return n.Status.State != gozer.NodesReleased }
+	return r.requests(ctx, notReleased, client.InNamespace(obj.GetNamespace()), client.MatchingLabels{gozer.LabelBuild: obj.GetName()})
 }
 
 // waiting are the requests that may be served now that something changed.
 func (r *Reconciler) waiting(ctx context.Context, _ client.Object) []reconcile.Request {
-	return r.requests(ctx)
+	return r.requests(ctx, isWaiting)
 }
 
-func (r *Reconciler) requests(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
+// isWaiting says whether a request has not been given its nodes yet.
+func isWaiting(n *gozer.NodeRequest) bool {
+	return n.Status.State == "" || n.Status.State == gozer.NodesRequested
+}
+
+func (r *Reconciler) requests(ctx context.Context, want func(*gozer.NodeRequest) bool, opts ...client.ListOption) []reconcile.Request {
 	var list gozer.NodeRequestList
 	if err := r.List(ctx, &list, opts...); err != nil {
 		logf.FromContext(ctx).Error(err, "Cannot list node requests")
@@ -102,7 +118,7 @@ func (r *Reconciler) requests(ctx context.Context, opts ...client.ListOption) []
 	}
 	var out []reconcile.Request
 	for i := range list.Items {
-		if list.Items[i].Status.State != gozer.NodesReleased {
+		if want(&list.Items[i]) {
 			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 		}
 	}
@@ -132,8 +148,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case s.over():
 		return result, r.release(ctx, s)
 	case s.request.Status.State == gozer.NodesFailed:
-	case s.request.Status.State == "" || s.request.Status.State == gozer.NodesRequested:
-		err = r.serve(ctx, s)
+	case isWaiting(s.request):
+		result, err = r.serve(ctx, s)
 	default:
 		result, err = r.follow(s), nil
 	}
@@ -182,30 +198,31 @@ func (s *scope) over() bool {
 }
 
 // serve assigns the request and makes its Pods, if there is room.
-func (r *Reconciler) serve(ctx context.Context, s *scope) error {
+func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 	d, err := r.decide(ctx, s)
 	if err != nil {
-		return err
+		return ctrl.Result{}, err
 	}
 	st := &s.request.Status
 	switch {
 	case d.Fail != "":
 		r.fail(s, d.Fail)
-		return nil
+		return ctrl.Result{}, nil
 	case d.Wait != "":
 		st.State, st.Message = gozer.NodesRequested, d.Wait
-		return nil
+		return ctrl.Result{}, nil
 	}
 	if err := r.launch(ctx, s, d.Pools); err != nil {
 		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-			// A quota, or a label that makes no valid Pod: say so and try again when something changes.
+			// A quota, or a label that makes no valid Pod: say so and try again. No watch tells of a quota's room.
 			st.State, st.Message = gozer.NodesRequested, convert.Cut(err.Error(), 1000)
-			return nil
+			return ctrl.Result{RequeueAfter: retryLaunch}, nil
 		}
-		return err
+		return ctrl.Result{}, err
 	}
 	st.State, st.Message = gozer.NodesPending, "node Pods are starting"
-	return nil
+	st.LaunchedAt = convert.MicroTime(r.Now())
+	return ctrl.Result{}, nil
 }
 
 func (r *Reconciler) fail(s *scope, message string) {
@@ -236,7 +253,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, erro
 	}
 	var waiting []nodes.Request
 	for _, n := range all.Items {
-		if n.Status.State == "" || n.Status.State == gozer.NodesRequested {
+		if isWaiting(&n) {
 			waiting = append(waiting, requestOf(&n))
 		}
 	}
@@ -278,7 +295,7 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 		state := podspec.NodeState{Failed: true, Gone: true, Message: "node Pod " + node.Pod + " was deleted"}
 		if pod != nil {
 			state = podspec.OfNode(pod)
-		} else if st.State == gozer.NodesPending && r.Now().Sub(s.request.CreationTimestamp.Time) < cacheGrace {
+		} else if st.State == gozer.NodesPending && s.sinceLaunch(r.Now()) < cacheGrace {
 			state = podspec.NodeState{Message: "node Pod " + node.Pod + " is starting"}
 		}
 		switch {
@@ -301,13 +318,24 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 		patch.Condition(&st.Conditions, s.request.Generation, gozer.ConditionReady, true, "Fulfilled", "", r.Now())
 		return ctrl.Result{}
 	}
-	left := r.launchTimeout(s) - r.Now().Sub(s.request.CreationTimestamp.Time)
+	left := r.launchTimeout(s) - s.sinceLaunch(r.Now())
 	if left <= 0 {
 		r.fail(s, fmt.Sprintf("not ready within %s: %s", r.launchTimeout(s), st.Message))
 		return ctrl.Result{}
 	}
 	return ctrl.Result{RequeueAfter: left}
 }
+
+// sinceLaunch is how long ago the Pods were made. The request itself may have waited long for room.
+func (s *scope) sinceLaunch(now time.Time) time.Duration {
+	if s.request.Status.LaunchedAt == nil {
+		return 0
+	}
+	return now.Sub(s.request.Status.LaunchedAt.Time)
+}
+
+// retryLaunch is how soon Pods that Kubernetes refused are tried again.
+const retryLaunch = 10 * time.Second
 
 // cacheGrace is how long a Pod that was just created may be missing in the cache.
 const cacheGrace = 10 * time.Second

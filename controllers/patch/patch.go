@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/gozer-dev/gozer/internal/convert"
 )
 
 // Status writes what differs between an object and what it was before. It
@@ -58,6 +60,10 @@ func Delete(ctx context.Context, c client.Client, obj client.Object, opts ...cli
 	return client.IgnoreNotFound(c.Delete(ctx, obj, opts...))
 }
 
+// maxMessage of a condition. It may be a code host's, which may say anything;
+// one that is too long would be refused for ever.
+const maxMessage = 8000
+
 // Condition sets a condition.
 func Condition(conditions *[]metav1.Condition, generation int64, kind string, ok bool, reason, message string, now time.Time) {
 	status := metav1.ConditionFalse
@@ -65,7 +71,7 @@ func Condition(conditions *[]metav1.Condition, generation int64, kind string, ok
 		status = metav1.ConditionTrue
 	}
 	meta.SetStatusCondition(conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: generation,
+		Type: kind, Status: status, Reason: reason, Message: convert.Cut(message, maxMessage), ObservedGeneration: generation,
 		LastTransitionTime: metav1.NewTime(now),
 	})
 }

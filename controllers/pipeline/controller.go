@@ -13,6 +13,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -138,13 +139,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	var failed []error
 	for i := range events {
-		if err := r.deal(ctx, s, &events[i]); err != nil {
-			return ctrl.Result{}, fmt.Errorf("event %s: %w", events[i].Name, err)
+		err := r.deal(ctx, s, &events[i])
+		if err == nil {
+			continue
+		}
+		failed = append(failed, fmt.Errorf("event %s: %w", events[i].Name, err))
+		if r.Now().Sub(events[i].Spec.ReceivedAt.Time) < patience {
+			break
 		}
 	}
-	return ctrl.Result{}, nil
+	return ctrl.Result{}, errors.Join(failed...)
 }
+
+// patience with an event that cannot be dealt with now: for so long younger
+// ones keep behind it. One that never can, for example about a repository that
+// the host denies, must not stop all others.
+const patience = time.Minute
 
 // waiting are the events that the tenant has not dealt with, oldest first.
 func (r *Reconciler) waiting(ctx context.Context, t *gozer.Tenant) ([]gozer.TriggerEvent, error) {

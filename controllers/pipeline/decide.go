@@ -78,7 +78,7 @@ func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 	order, err := r.dependencies(ctx, s, c)
 	var no refusal
 	if errors.As(err, &no) {
-		o.Message = string(no)
+		o.Message = convert.Cut(string(no), 1000)
 		return o, nil
 	}
 	if err != nil {

@@ -29,12 +29,12 @@ type scope struct {
 
 func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error) {
 	s := &scope{tenant: t}
-	l, _, err := r.Loader.Layout(ctx, t.Name, t.Spec, t.Status.Layout.Heads, nil)
+	l, _, err := r.Loader.Layout(ctx, t, t.Status.Layout.Heads, nil)
 	if err != nil {
 		return nil, err
 	}
 	s.layout = l
-	if s.projects, err = r.Loader.Projects(ctx, t.Spec); err != nil {
+	if s.projects, err = r.Loader.Projects(ctx, t); err != nil {
 		return nil, err
 	}
 	var pipelines gozer.PipelineList
@@ -98,7 +98,11 @@ func (r *Reconciler) graph(ctx context.Context, s *scope, root model.Change) (de
 			continue
 		}
 		node := depends.Change{Change: c}
-		for _, url := range depends.Lines(c.Message) {
+		lines := depends.Lines(c.Message)
+		if len(lines) > maxGraph || len(g) >= maxGraph {
+			return nil, refusal(fmt.Sprintf("it depends on more than %d changes", maxGraph))
+		}
+		for _, url := range lines {
 			need, ok, err := r.changeByURL(ctx, s, url)
 			if err != nil {
 				return nil, err
@@ -106,13 +110,13 @@ func (r *Reconciler) graph(ctx context.Context, s *scope, root model.Change) (de
 			if !ok {
 				continue
 			}
+			if slices.Contains(node.Needs, need.Key()) {
+				continue // two ways to write one URL
+			}
 			node.Needs = append(node.Needs, need.Key())
 			todo = append(todo, need)
 		}
 		g[c.Key()] = node
-		if len(g) > maxGraph {
-			return nil, fmt.Errorf("it depends on more than %d changes", maxGraph)
-		}
 	}
 	return g, nil
 }

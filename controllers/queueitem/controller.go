@@ -8,6 +8,7 @@ package queueitem
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -219,7 +220,8 @@ func (r *Reconciler) stepsOf(ctx context.Context, namespace string, e gozer.Queu
 	if m.BuildSet != "" {
 		var b gozer.BuildSet
 		if err := r.Get(ctx, client.ObjectKey{Namespace: namespace, Name: m.BuildSet}, &b); err != nil {
-			return nil, nil, err
+			// %v: not seen yet is no reason to stop looking, and no watch tells of it.
+			return nil, nil, fmt.Errorf("the buildset of %s: %v", a.Name, err) //nolint:errorlint // see above
 		}
 		return b.Spec.Steps, &a, nil
 	}

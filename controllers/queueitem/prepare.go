@@ -163,7 +163,7 @@ func (s *scope) conflictText(c *mergeplan.Conflict) string {
 
 // project finds the item's own project in the tenant.
 func (r *Reconciler) project(ctx context.Context, s *scope) (configsource.Project, error) {
-	projects, err := r.Loader.Projects(ctx, s.tenant.Spec)
+	projects, err := r.Loader.Projects(ctx, s.tenant)
 	if err != nil {
 		return configsource.Project{}, err
 	}
@@ -194,7 +194,7 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 		}
 		without = append(without, o)
 	}
-	inForce, digest, err := r.Loader.Layout(ctx, s.tenant.Name, s.tenant.Spec, s.tenant.Status.Layout.Heads, with)
+	inForce, digest, err := r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 	if !p.merge.ConfigChanged {
 		return inForce, nil
 	}
-	before, _, err := r.Loader.Layout(ctx, s.tenant.Name, s.tenant.Spec, s.tenant.Status.Layout.Heads, without)
+	before, _, err := r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, without)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 		for n := range with {
 			with[n].EvenTrusted = with[n].Project == convert.Project(own.Project).Canonical()
 		}
-		if proposed, _, err = r.Loader.Layout(ctx, s.tenant.Name, s.tenant.Spec, s.tenant.Status.Layout.Heads, with); err != nil {
+		if proposed, _, err = r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with); err != nil {
 			return nil, err
 		}
 	}

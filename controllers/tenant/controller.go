@@ -5,10 +5,12 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -41,6 +43,7 @@ const (
 	resync     = 10 * time.Minute
 	retryAfter = 3 * time.Second
 	maxErrors  = 100
+	maxHeads   = 4096 // what the status can hold
 )
 
 // SetupWithManager registers the controller. A push to a branch, or a
@@ -138,23 +141,28 @@ func (r *Reconciler) load(ctx context.Context, t *gozer.Tenant) (reason, message
 			return "ConnectionNotReady", fmt.Sprintf("the connection %s does not allow the tenant %s; add it to spec.allowedTenants", c.Name, t.Namespace), false
 		}
 	}
-	heads, err := r.Loader.Heads(ctx, t.Spec)
+	heads, err := r.Loader.Heads(ctx, t)
 	if err != nil {
 		return "LoadFailed", err.Error(), false
 	}
-	l, digest, err := r.Loader.Layout(ctx, t.Name, t.Spec, heads, nil)
+	if len(heads) > maxHeads {
+		return "LoadFailed", fmt.Sprintf("the repositories have %d branches; at most %d are possible: delete some, or move repositories into another tenant", len(heads), maxHeads), false
+	}
+	l, digest, err := r.Loader.Layout(ctx, t, heads, nil)
 	if err != nil {
 		return "LoadFailed", err.Error(), false
 	}
-	if err := r.applyPipelines(ctx, t, l); err != nil {
+	unusable, err := r.applyPipelines(ctx, t, l)
+	if err != nil {
 		return "LoadFailed", err.Error(), false
 	}
 	projects, pipelines, jobs := l.Counts()
 	t.Status.Layout = &gozer.TenantLayout{Digest: digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
-	t.Status.Errors = convert.ConfigErrors(l.Errors, maxErrors)
-	t.Status.ErrorCount = int32(len(l.Errors))
-	if len(l.Errors) > 0 {
-		return "LoadedWithErrors", fmt.Sprintf("%d errors, see status.errors; what they are about is left out, everything else is in force", len(l.Errors)), true
+	unusable = unusable[:min(len(unusable), maxErrors)]
+	t.Status.Errors = append(unusable, convert.ConfigErrors(l.Errors, maxErrors-len(unusable))...)
+	t.Status.ErrorCount = int32(len(l.Errors) + len(unusable))
+	if n := t.Status.ErrorCount; n > 0 {
+		return "LoadedWithErrors", fmt.Sprintf("%d errors, see status.errors; what they are about is left out, everything else is in force", n), true
 	}
 	return "Loaded", "the configuration is in force", true
 }
@@ -175,18 +183,23 @@ func (r *Reconciler) elder(ctx context.Context, t *gozer.Tenant) (string, bool) 
 }
 
 // applyPipelines makes the Pipelines that config projects define, and takes
-// away those that they do not define any more.
-func (r *Reconciler) applyPipelines(ctx context.Context, t *gozer.Tenant, l *layout.Layout) error {
+// away those that they do not define any more. One that Kubernetes does not
+// take is an error of that pipeline; the others are in force.
+func (r *Reconciler) applyPipelines(ctx context.Context, t *gozer.Tenant, l *layout.Layout) (unusable []gozer.ConfigError, err error) {
 	wanted := map[string]bool{}
 	for _, p := range l.Pipelines {
 		wanted[p.Name] = true
-		if err := r.applyPipeline(ctx, t, p.Name, convert.PipelineSpec(p)); err != nil {
-			return fmt.Errorf("pipeline %s: %w", p.Name, err)
+		err := r.applyPipeline(ctx, t, p.Name, convert.PipelineSpec(p))
+		switch {
+		case apierrors.IsInvalid(err), errors.Is(err, errByHand):
+			unusable = append(unusable, gozer.ConfigError{Severity: "error", Message: convert.Cut(fmt.Sprintf("pipeline %s: %v", p.Name, err), 4000)})
+		case err != nil:
+			return nil, fmt.Errorf("pipeline %s: %w", p.Name, err)
 		}
 	}
 	var list gozer.PipelineList
 	if err := r.List(ctx, &list, client.InNamespace(t.Namespace)); err != nil {
-		return err
+		return nil, err
 	}
 	for i := range list.Items {
 		p := &list.Items[i]
@@ -194,8 +207,8 @@ func (r *Reconciler) applyPipelines(ctx context.Context, t *gozer.Tenant, l *lay
 			continue
 		}
 		if err := patch.Delete(ctx, r.Client, p); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return unusable, nil
 }

@@ -2,7 +2,7 @@ package tenant
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,6 +12,8 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 )
+
+var errByHand = errors.New("a Pipeline of that name was applied by hand; delete it, or rename the one in the config project")
 
 func ownedBy(p *gozer.Pipeline, t *gozer.Tenant) bool {
 	owner := metav1.GetControllerOf(p)
@@ -34,7 +36,7 @@ func (r *Reconciler) applyPipeline(ctx context.Context, t *gozer.Tenant, name st
 		return err
 	}
 	if !ownedBy(&p, t) {
-		return fmt.Errorf("a Pipeline of that name was applied by hand; delete it, or rename the one in the config project")
+		return errByHand
 	}
 	if equality.Semantic.DeepEqual(p.Spec, spec) {
 		return nil

@@ -16,7 +16,7 @@ func (e *env) dequeueCommand(name string) *cobra.Command {
 	var pipeline, reason string
 	c := &cobra.Command{
 		Use:     "dequeue CHANGE|ITEM --reason TEXT",
-		Short:   "Take a change out of its pipeline; the reason is told on the change",
+		Short:   "Take a change out of its pipeline; the pipeline's dequeue reporter tells why",
 		Example: fmt.Sprintf(`  %[1]s dequeue -n acme acme/web#8 --reason "makes the site fall over"`, name),
 		Args:    exactly("a change or an item"),
 		RunE: func(c *cobra.Command, args []string) error {

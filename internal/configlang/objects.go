@@ -109,12 +109,11 @@ type Project struct {
 	Pos  Pos
 	Name string
 	// Templates are names of project-templates.
-	Templates     []Ref
-	Branches      []Matcher
-	Queue         *Ref
-	MergeMode     string
-	DefaultBranch string
-	Vars          map[string]any
+	Templates []Ref
+	Branches  []Matcher
+	Queue     *Ref
+	MergeMode string
+	Vars      map[string]any
 	// Pipelines in the order of the file.
 	Pipelines []ProjectPipeline
 }

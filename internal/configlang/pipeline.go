@@ -83,8 +83,7 @@ func (p *parser) perConnection(read func(connection string, n *yaml.Node)) func(
 // eventActions are the actions that each event of a pull-request host may have.
 var eventActions = map[string][]string{
 	"pull_request":        {"opened", "changed", "closed", "reopened", "comment", "labeled", "unlabeled"},
-	"pull_request_review": {"submitted", "dismissed"},
-	"push":                {},
+	"pull_request_review": {"submitted"},
 }
 
 func (p *parser) trigger(connection string, n *yaml.Node) Trigger {

@@ -14,8 +14,10 @@ func (p *parser) project(n *yaml.Node) Project {
 	known := p.projectAttrs(&pr)
 	known["templates"] = p.refs(&pr.Templates)
 	known["branches"] = p.matchers(&pr.Branches)
-	known["merge-mode"] = p.oneOf(&pr.MergeMode, "merge", "merge-resolve", "cherry-pick", "squash-merge", "rebase")
-	known["default-branch"] = p.str(&pr.DefaultBranch)
+	known["merge-mode"] = p.oneOf(&pr.MergeMode, "merge", "merge-resolve", "merge-recursive", "merge-ort", "cherry-pick", "squash-merge", "rebase")
+	known["default-branch"] = func(n *yaml.Node) {
+		p.fail(p.pos(n), "set it on the code host", "attribute \"default-branch\" of project is not supported by this version of Gozer")
+	}
 	p.read(n, "project"+nameOf(n), known, nil)
 	if len(pr.Name) > 0 && pr.Name[0] == '^' {
 		p.fail(pr.Pos, "write one stanza for each project", "a project stanza for several projects (%s) is not supported by this version of Gozer", pr.Name)

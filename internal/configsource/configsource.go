@@ -20,9 +20,10 @@ import (
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
-// Hostnames tells the canonical host name of a connection.
+// Hostnames tells the canonical host name of a connection, to tenants that may
+// use it; for others it is an error.
 type Hostnames interface {
-	Hostname(ctx context.Context, connection string) (string, error)
+	Hostname(ctx context.Context, connection, tenantNamespace string) (string, error)
 }
 
 // Loader reads configuration.
@@ -54,10 +55,10 @@ type Project struct {
 }
 
 // Projects of the tenant in the order in which they are read: config projects first.
-func (l *Loader) Projects(ctx context.Context, spec gozer.TenantSpec) ([]Project, error) {
+func (l *Loader) Projects(ctx context.Context, t *gozer.Tenant) ([]Project, error) {
 	var trusted, untrusted []Project
-	for _, s := range spec.Sources {
-		hostname, err := l.Hosts.Hostname(ctx, s.Connection)
+	for _, s := range t.Spec.Sources {
+		hostname, err := l.Hosts.Hostname(ctx, s.Connection, t.Namespace)
 		if err != nil {
 			return nil, err
 		}
@@ -75,8 +76,8 @@ func (l *Loader) Projects(ctx context.Context, spec gozer.TenantSpec) ([]Project
 }
 
 // Heads asks which branches there are now: the default branch of each project first.
-func (l *Loader) Heads(ctx context.Context, spec gozer.TenantSpec) ([]gozer.ConfigHead, error) {
-	projects, err := l.Projects(ctx, spec)
+func (l *Loader) Heads(ctx context.Context, t *gozer.Tenant) ([]gozer.ConfigHead, error) {
+	projects, err := l.Projects(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +133,9 @@ func Digest(spec gozer.TenantSpec, heads []gozer.ConfigHead) string {
 
 // Layout builds the configuration of a tenant at the heads, with overlays in
 // the untrusted projects. Its digest says whether two are the same.
-func (l *Loader) Layout(ctx context.Context, name string, spec gozer.TenantSpec, heads []gozer.ConfigHead, overlays []Overlay) (*layout.Layout, string, error) {
-	projects, err := l.Projects(ctx, spec)
+func (l *Loader) Layout(ctx context.Context, tenant *gozer.Tenant, heads []gozer.ConfigHead, overlays []Overlay) (*layout.Layout, string, error) {
+	spec := tenant.Spec
+	projects, err := l.Projects(ctx, tenant)
 	if err != nil {
 		return nil, "", err
 	}
@@ -145,7 +147,7 @@ func (l *Loader) Layout(ctx context.Context, name string, spec gozer.TenantSpec,
 	if known != nil {
 		return known, digest, nil
 	}
-	t := layout.Tenant{Name: name, DefaultParent: spec.DefaultParent, MaxNodesPerJob: int(spec.MaxNodesPerJob), MaxJobTimeout: spec.MaxJobTimeout}
+	t := layout.Tenant{Name: tenant.Name, DefaultParent: spec.DefaultParent, MaxNodesPerJob: int(spec.MaxNodesPerJob), MaxJobTimeout: spec.MaxJobTimeout}
 	for _, s := range spec.Sources {
 		t.Connections = append(t.Connections, s.Connection)
 	}

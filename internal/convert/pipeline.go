@@ -136,7 +136,7 @@ func ConfigErrors(in []configlang.Error, n int) []gozer.ConfigError {
 		}
 		c := gozer.ConfigError{Severity: string(e.Severity), Name: e.Name, Line: int32(max(0, e.Pos.Line)), Column: int32(max(0, e.Pos.Column)), Message: Cut(e.Error(), 4096)}
 		if s := e.Pos.Source; s != nil {
-			c.Project, c.Branch, c.File = s.Project, s.Branch, s.Path
+			c.Project, c.Branch, c.File = s.Project, Cut(s.Branch, 255), Cut(s.Path, 1024)
 		}
 		out = append(out, c)
 	}

@@ -84,6 +84,11 @@ func (p *planner) visit(it *Item, f *fate, last bool) {
 		f.failing = true
 		f.why = it.Name + " needs " + need.name + ", which is failing"
 		p.halt(it, f, &place)
+		if !need.live {
+			// It is never reported and so never leaves: this one would wait for ever.
+			facts.NeedGone = need.name
+			f.why = "it needs " + need.name + ": " + need.why
+		}
 	} else {
 		p.settle(it, f, &place)
 		if place.Epoch != it.Epoch {
@@ -194,6 +199,8 @@ func (p *planner) settle(it *Item, f *fate, place *Place) {
 		p.reset(it, f, place, want, "the change that it needs has another chance")
 	case it.Host.Known && it.Host.Moved != "" && !it.Host.Merged:
 		p.reset(it, f, place, want, it.Host.Moved)
+	case it.Facts.Canceled:
+		p.reset(it, f, place, want, "its jobs were cancelled before they were done")
 	case it.Ahead == want.Ahead && it.AheadEpoch == want.AheadEpoch:
 		// It stands where it should.
 	case mergedAway && want.Ahead == "":

@@ -56,8 +56,10 @@ type Facts struct {
 	Jobs int
 	// Failing: a voting job failed.
 	Failing bool
-	// Complete: no job runs any more.
+	// Complete: no job runs any more, and each said what it had to say.
 	Complete bool
+	// Canceled: the jobs were ended before they were done. What they would have said is not known.
+	Canceled bool
 	// Reason for Problem or Failing, in words.
 	Reason string
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gozer-dev/gozer/internal/model"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outcome in testdata")
@@ -129,5 +131,42 @@ func command(t *testing.T, w *world, words []string) {
 		w.push()
 	default:
 		t.Fatalf("unknown command %q", words[0])
+	}
+}
+
+// TestWindowThatDoubles stays a window, however many changes merge.
+func TestWindowThatDoubles(t *testing.T) {
+	w := Window{Size: 20, Floor: 3, IncreaseBy: 2, DecreaseBy: 2}
+	for range 100 {
+		w = w.grown()
+	}
+	if int32(w.Size) <= 0 {
+		t.Errorf("size %d does not fit into a status", w.Size)
+	}
+}
+
+// TestCancelledIsNotDone: what cancelled jobs would have said is not known.
+func TestCancelledIsNotDone(t *testing.T) {
+	q := Queue{Merges: true, Items: []Item{{ID: "a", Name: "a", Live: true,
+		Place: Place{Epoch: 1, Active: true}, Facts: Facts{Prepared: true, Jobs: 1, Canceled: true}}}}
+	actions := Plan(q)
+	if len(actions) != 1 || actions[0].Kind != Reset || actions[0].Place.Epoch != 2 || !actions[0].Place.Active {
+		t.Errorf("plan: %v", actions)
+	}
+}
+
+// TestNeedThatIsNotLiveAndFails: nobody reports it, so what needs it is reported.
+func TestNeedThatIsNotLiveAndFails(t *testing.T) {
+	q := Queue{Items: []Item{
+		{ID: "a", Name: "a", Place: Place{Epoch: 1, Active: true}, Facts: Facts{Prepared: true, Problem: model.ItemMergeConflict, Reason: "README conflicts"}},
+		{ID: "d", Name: "d", Live: true, Needs: []string{"a"}, Place: Place{Epoch: 1, Ahead: "a", AheadEpoch: 1, Active: true}},
+	}}
+	for range 2 { // and again, when it is halted already
+		actions := Plan(q)
+		last := actions[len(actions)-1]
+		if last.Kind != Report || last.Item != "d" || last.Result != model.ItemFailure || last.Why != "it needs a: a failed: README conflicts" {
+			t.Errorf("plan: %v", actions)
+		}
+		q = Apply(q, actions)
 	}
 }

@@ -17,6 +17,10 @@ type Window struct {
 // includes says whether the item at the index is worked on.
 func (w Window) includes(index int) bool { return w.Size == 0 || index < w.Size }
 
+// maxWindow is beyond any queue. Without it a window that doubles would overflow
+// after thirty merges, and a window below zero lets nobody in.
+const maxWindow = 1 << 20
+
 func (w Window) grown() Window {
 	if w.Size == 0 {
 		return w
@@ -29,6 +33,7 @@ func (w Window) grown() Window {
 	if w.Ceiling > 0 {
 		w.Size = min(w.Size, w.Ceiling)
 	}
+	w.Size = min(w.Size, maxWindow)
 	return w
 }
 

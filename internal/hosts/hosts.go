@@ -80,11 +80,14 @@ func (r *Registry) Remote(ctx context.Context, connection string, p model.Projec
 	return h.Remote(p), nil
 }
 
-// Hostname is the canonical host name of a connection.
-func (r *Registry) Hostname(ctx context.Context, connection string) (string, error) {
+// Hostname is the canonical host name of a connection, for tenants that may use it.
+func (r *Registry) Hostname(ctx context.Context, connection, tenantNamespace string) (string, error) {
 	e, err := r.find(ctx, connection)
 	if err != nil {
 		return "", err
+	}
+	if !Allows(&e.connection, tenantNamespace) {
+		return "", fmt.Errorf("the connection %s does not allow the tenant %s; add it to spec.allowedTenants", connection, tenantNamespace)
 	}
 	return HostnameOf(&e.connection), nil
 }

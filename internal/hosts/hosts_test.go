@@ -182,13 +182,13 @@ func TestHostname(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _, _ := newRegistry(t, interceptor.Funcs{}, connection(tc.change), secret(both()))
-			if got, err := r.Hostname(t.Context(), "code"); got != tc.want || err != nil {
+			if got, err := r.Hostname(t.Context(), "code", "acme"); got != tc.want || err != nil {
 				t.Errorf("got %q, %v, want %q", got, err, tc.want)
 			}
 		})
 	}
 	r, _, _ := newRegistry(t, interceptor.Funcs{})
-	if _, err := r.Hostname(t.Context(), "code"); err == nil {
+	if _, err := r.Hostname(t.Context(), "code", "acme"); err == nil {
 		t.Error("a connection that is not there has a host name")
 	}
 }

@@ -5,7 +5,6 @@
 //	GET       /logs/<namespace>/<build>[/<attempt>] the web role reads
 //	GET       /api/builds                           history, newest first; see filter
 //	GET       /api/builds/<namespace>/<build>       one build, running or done
-//	GET       /metrics
 //	GET       /healthz                              open
 //
 // Everything that is not open needs the installation's internal token of the

@@ -50,9 +50,7 @@ type Options struct {
 	// Live may be nil: then running builds are not found.
 	Live Live
 	Key  token.Key
-	// Metrics is served at /metrics when it is not nil.
-	Metrics http.Handler
-	Log     logr.Logger
+	Log  logr.Logger
 }
 
 type server struct{ Options }
@@ -65,9 +63,6 @@ func New(o Options) http.Handler {
 	mux.Handle("/logs/", logs.Handler())
 	mux.Handle("GET /api/builds", s.guard(http.HandlerFunc(s.builds)))
 	mux.Handle("GET /api/builds/{namespace}/{build}", s.guard(http.HandlerFunc(s.build)))
-	if o.Metrics != nil {
-		mux.Handle("GET /metrics", s.guard(o.Metrics))
-	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }) //nolint:errcheck // the prober has gone
 	return mux
 }

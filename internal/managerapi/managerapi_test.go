@@ -80,9 +80,7 @@ func (f fixture) do(t *testing.T, method, path, bearer, body string) (int, strin
 func (f fixture) internal() string { return f.key.For(token.Internal, Role) }
 
 func TestWhoMayWhat(t *testing.T) {
-	f := newFixture(t, func(o *Options) {
-		o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "gozer_up 1") }) //nolint:errcheck // a test
-	})
+	f := newFixture(t, nil)
 	if err := f.past.RecordBuild(t.Context(), build("b", "SUCCESS")); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +104,6 @@ func TestWhoMayWhat(t *testing.T) {
 		"list builds":      {"GET", "/api/builds", f.internal(), 200, 401},
 		"read a build":     {"GET", "/api/builds/acme/b", f.internal(), 200, 401},
 		"no such build":    {"GET", "/api/builds/acme/c", f.internal(), 404, 401},
-		"metrics":          {"GET", "/metrics", f.internal(), 200, 401},
 		"wrong parameters": {"GET", "/api/builds?limit=x", f.internal(), 400, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,13 +125,6 @@ func TestWhoMayWhat(t *testing.T) {
 	}
 	if got, body := f.do(t, "GET", "/healthz", "", ""); got != 200 || body != "ok\n" {
 		t.Errorf("healthz: %d %s", got, body)
-	}
-}
-
-func TestMetricsAreOptional(t *testing.T) {
-	f := newFixture(t, nil)
-	if got, _ := f.do(t, "GET", "/metrics", f.internal(), ""); got != http.StatusNotFound {
-		t.Errorf("got %d", got)
 	}
 }
 

@@ -33,6 +33,8 @@ type Item struct {
 	// BuildSet identifies the report, so that it is made once.
 	BuildSet string
 	Messages Messages
+	// Recheck tells that the comment "recheck" brings the change into the pipeline again.
+	Recheck bool
 }
 
 // Build is one row of the table.
@@ -54,6 +56,12 @@ const (
 	mergeConflictText = "Merge Failed.\n\nThis change or one of its cross-repo dependencies was unable to be automatically merged with the current state of its repository. Please rebase the change and upload a new patchset."
 	refusedText       = "This change was not merged by the code review system."
 )
+
+// Start is the comment that says that jobs run. Fields that Zuul fills in are filled in.
+func Start(message, pipeline, url, buildSet string) string {
+	text := strings.NewReplacer("{pipeline.name}", pipeline, "{item_url}", url, "{status_url}", url).Replace(or(message, "Starting {pipeline.name} jobs."))
+	return text + "\n\n" + Marker(buildSet, model.ItemUndecided) + "\n"
+}
 
 // Marker is hidden in a comment: it is how a report that was made already is recognised.
 func Marker(buildSet string, result model.ItemResult) string {
@@ -175,10 +183,17 @@ func whatNext(i Item) string {
 	case model.ItemSuccess, model.ItemDequeued, model.ItemUndecided:
 		return ""
 	}
-	if i.Merges {
-		return "This change was taken out of the queue. Push a fix, then have it approved again; when the failure is not the change's fault, approve it again or comment `recheck`."
+	again := ""
+	switch {
+	case i.Recheck:
+		again = " When the failure is not the change's fault, comment `recheck`."
+	case i.Merges:
+		again = " When the failure is not the change's fault, have it approved again as it is."
 	}
-	return "Push a fix, or comment `recheck` when the failure is not the change's fault."
+	if i.Merges {
+		return "This change was taken out of the queue. Push a fix and have it approved." + again
+	}
+	return "Push a fix." + again
 }
 
 const maxDescription = 140

@@ -22,6 +22,9 @@ func TestComment(t *testing.T) {
 	base := Item{Tenant: "acme", Pipeline: "gate", Merges: true, Base: "acme/web@3f2c1d4e5", Ahead: []string{"acme/api#11", "acme/api#12"}, BuildSet: "bs-1"}
 	for name, edit := range map[string]func(*Item){
 		"failure": func(i *Item) { i.Result, i.Builds = model.ItemFailure, []Build{failed, passed} },
+		"check-failure": func(i *Item) {
+			i.Result, i.Builds, i.Merges, i.Recheck, i.Pipeline = model.ItemFailure, []Build{failed}, false, true, "check"
+		},
 		"success": func(i *Item) { i.Result, i.Builds = model.ItemSuccess, []Build{passed} },
 		"merge-conflict": func(i *Item) {
 			i.Result, i.Details = model.ItemMergeConflict, "Conflicting files:\n\n- `a.go`, also changed by acme/api#11"
@@ -71,6 +74,16 @@ func TestHostileTextStaysInItsCell(t *testing.T) {
 	inner := strings.TrimSuffix(strings.SplitN(got, "`", 2)[1], "` |\n")
 	if strings.ContainsAny(inner, "`|\n\x00") {
 		t.Errorf("a way out of the quotes: %q", inner)
+	}
+}
+
+func TestStart(t *testing.T) {
+	got := Start("", "gate", "https://gozer/x", "bs-1")
+	if want := "Starting gate jobs.\n\n<!-- gozer: bs-1  -->\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Start("{pipeline.name}: {item_url}", "gate", "https://gozer/x", "bs-1"); !strings.HasPrefix(got, "gate: https://gozer/x\n") {
+		t.Error(got)
 	}
 }
 

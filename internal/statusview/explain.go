@@ -89,7 +89,11 @@ type storyLine struct {
 }
 
 func decisions(it *gozer.QueueItem) []storyLine {
-	lines := []storyLine{{it.Spec.EnqueuedAt.Time, strings.TrimSuffix("entered "+it.Spec.Pipeline+": "+clean(it.Spec.Reason), ": ")}}
+	var lines []storyLine
+	if len(it.Status.Decisions) == 0 {
+		// Its queue has not looked at it yet.
+		lines = append(lines, storyLine{it.Spec.EnqueuedAt.Time, strings.TrimSuffix("entered "+it.Spec.Pipeline+": "+clean(it.Spec.Reason), ": ")})
+	}
 	for _, d := range it.Status.Decisions {
 		lines = append(lines, storyLine{d.Time.Time, strings.ToLower(clean(d.Action)) + ": " + clean(d.Message)})
 	}

@@ -180,7 +180,7 @@ func checkProbes(t *testing.T, role string, c corev1.Container) {
 	}
 	wantPorts := map[string]int32{"http": 8080}
 	if role == "manager" {
-		wantPorts["health"] = 8081
+		wantPorts["health"], wantPorts["metrics"] = 8081, 8082
 	}
 	if diff := cmp.Diff(wantPorts, ports); diff != "" {
 		t.Error(diff)

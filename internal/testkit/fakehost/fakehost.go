@@ -48,7 +48,7 @@ func New() *Host {
 func (h *Host) Host(context.Context, string) (drivers.Host, error) { return h, nil }
 
 // Hostname implements the controllers' Hosts.
-func (h *Host) Hostname(context.Context, string) (string, error) { return Hostname, nil }
+func (h *Host) Hostname(context.Context, string, string) (string, error) { return Hostname, nil }
 
 // Project of the host.
 func Project(name string) model.Project {
