@@ -25,6 +25,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -43,6 +44,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.BuildSet{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(buildSetOf), builder.WithPredicates(buildMoved())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOfQueue)).
+		WithOptions(retry.Options(1)).
 		Complete(r)
 }
 

@@ -30,6 +30,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/merger"
@@ -83,8 +84,10 @@ const (
 	// maxItems of a queue's status, and how soon it is seen whether there is room again.
 	maxItems  = 2000
 	retryFull = 5 * time.Second
-	// patience with a host that keeps saying "later".
-	patience = time.Minute
+	// mergePatience with a host that keeps saying "later".
+	mergePatience = time.Minute
+	// reportPatience with a host that cannot be told a result.
+	reportPatience = 15 * time.Minute
 	// maxRounds of planning in one reconcile. Each change that merges takes
 	// three, so a queue whose head was slow may need several reconciles.
 	maxRounds = 50
@@ -96,6 +99,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.ChangeQueue{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(queueOfItem), builder.WithPredicates(itemMatters())).
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(queueOfBuildSet), builder.WithPredicates(buildSetMatters())).
+		WithOptions(retry.Options(1)).
 		Complete(r)
 }
 

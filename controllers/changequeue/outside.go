@@ -42,6 +42,11 @@ func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Actio
 		case gate.Report:
 			err = r.report(ctx, s, i, a)
 		}
+		if err != nil && a.Kind == gate.Report && !r.patient(reportKey(s, i), reportPatience) {
+			// Whoever cannot be told must not keep everybody behind waiting.
+			i.told(r.Now(), a, fmt.Sprintf("%s; the code host could not be told: %v", a.Result, err))
+			continue
+		}
 		if err != nil {
 			r.wait(ctx, s, i, a.Kind, err)
 		}
@@ -91,12 +96,6 @@ func (r *Reconciler) recallRefusals(s *scope) {
 			s.hosts[name] = h
 		}
 	}
-}
-
-func (r *Reconciler) forgetRefusal(key refusedKey) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.refused, key)
 }
 
 // lookup asks the code host and the branches, right before merging: whether
@@ -173,7 +172,7 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 	case errors.Is(err, drivers.ErrHeadMoved):
 		s.hosts[i.Name] = gate.Host{Known: true, Refused: "new commits were pushed while it was being merged"}
 		return nil
-	case errors.Is(err, drivers.ErrTryLater) && r.patient(i.Name):
+	case errors.Is(err, drivers.ErrTryLater) && r.patient(mergeKey(s, i), mergePatience):
 		return err
 	case errors.Is(err, drivers.ErrTryLater), errors.As(err, &refused):
 		// It may have been merged all the same: look before believing the refusal.
@@ -204,8 +203,21 @@ func mayMerge(actions []gozer.ReportAction, connection string) bool {
 	return slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == connection && a.Merge })
 }
 
-// patient says whether a host that says "later" is still to be believed.
-func (r *Reconciler) patient(name string) bool {
+func mergeKey(s *scope, i *item) string  { return s.tenant + "/" + i.Name + "/merge" }
+func reportKey(s *scope, i *item) string { return s.tenant + "/" + i.Name + "/report" }
+
+// forget ends all waiting for a host about an item.
+func (r *Reconciler) forget(s *scope, i *item) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.asked, mergeKey(s, i))
+	delete(r.asked, reportKey(s, i))
+	delete(r.refused, s.refusedKey(i.Name))
+}
+
+// patient says whether a host that says "later", or does not answer, is still
+// to be waited for: for so long since it was first asked here.
+func (r *Reconciler) patient(name string, bound time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.asked == nil {
@@ -216,7 +228,7 @@ func (r *Reconciler) patient(name string) bool {
 		r.asked[name] = r.Now()
 		return true
 	}
-	if r.Now().Sub(since) < patience {
+	if r.Now().Sub(since) < bound {
 		return true
 	}
 	delete(r.asked, name)
@@ -245,9 +257,7 @@ func (r *Reconciler) merged(ctx context.Context, s *scope, i *item, now model.Ch
 	}
 	i.Status.Merged = &m
 	i.decide(r.Now(), "Merged", message)
-	r.mu.Lock()
-	delete(r.asked, i.Name)
-	r.mu.Unlock()
+	r.forget(s, i)
 	return nil
 }
 

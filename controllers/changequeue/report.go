@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,20 +41,29 @@ func (r *Reconciler) report(ctx context.Context, s *scope, i *item, a gate.Actio
 	if err := r.tell(ctx, s, i, actions, a); err != nil && !errors.Is(err, drivers.ErrNotFound) {
 		return err
 	}
-	reason := a.Why
-	if a.Result == model.ItemSuccess {
-		reason = ""
+	story := string(a.Result)
+	if a.Result != model.ItemSuccess && a.Why != "" {
+		story += ": " + a.Why
 	}
-	i.finish(r.Now(), a.Result, reason)
-	i.Status.Reported = convert.MicroTime(r.Now())
-	r.forgetRefusal(s.refusedKey(i.Name))
-	i.decide(r.Now(), "Reported", strings.TrimSuffix(fmt.Sprintf("%s: %s", a.Result, reason), ": "))
+	i.told(r.Now(), a, story)
+	r.forget(s, i)
 	kind := corev1.EventTypeNormal
 	if a.Result != model.ItemSuccess && a.Result != model.ItemDequeued {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(i.QueueItem, kind, string(a.Result), "%s: %s", i.name(), report.Description(report.Item{Result: a.Result, Reason: reason, Merges: i.Status.Merged != nil}))
+	r.Recorder.Eventf(i.QueueItem, kind, string(a.Result), "%s: %s", i.name(), report.Description(report.Item{Result: a.Result, Reason: i.Status.Reason, Merges: i.Status.Merged != nil}))
 	return nil
+}
+
+// told records that nothing is left to say about the item.
+func (i *item) told(now time.Time, a gate.Action, story string) {
+	reason := a.Why
+	if a.Result == model.ItemSuccess {
+		reason = ""
+	}
+	i.finish(now, a.Result, reason)
+	i.Status.Reported = convert.MicroTime(now)
+	i.decide(now, "Reported", story)
 }
 
 func (r *Reconciler) tell(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, a gate.Action) error {

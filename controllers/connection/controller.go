@@ -13,6 +13,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/drivers"
 )
 
@@ -37,6 +38,7 @@ const (
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("connection").
 		For(&gozer.Connection{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(retry.Options(1)).
 		Complete(r)
 }
 

@@ -31,6 +31,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/controllers/tenant"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/drivers"
@@ -72,6 +73,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.Tenant{}, builder.WithPredicates(loaded)).
 		Watches(&gozer.TriggerEvent{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOf), builder.WithPredicates(created)).
 		Watches(&gozer.Pipeline{}, handler.EnqueueRequestsFromMapFunc(r.tenantInNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(retry.Options(1)).
 		Complete(r)
 }
 

@@ -25,6 +25,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/naming"
@@ -51,7 +52,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.QueueItem{}, builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(r.itemsOn), builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(activeItems)).
-		WithOptions(options(r.Workers)).
+		WithOptions(retry.Options(r.Workers)).
 		Complete(r)
 }
 

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/controller-runtime/pkg/controller"
-
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/configsource"
@@ -20,10 +18,6 @@ import (
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/naming"
 )
-
-func options(workers int) controller.Options {
-	return controller.Options{MaxConcurrentReconciles: max(1, workers)}
-}
 
 // prepared is the outcome of preparing: what is stored, and what the buildset is made of.
 type prepared struct {

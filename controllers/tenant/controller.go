@@ -23,6 +23,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/hosts"
@@ -62,6 +63,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Owns(&gozer.Pipeline{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&gozer.TriggerEvent{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfEvent), builder.WithPredicates(pushes)).
 		Watches(&gozer.Connection{}, handler.EnqueueRequestsFromMapFunc(r.allTenants)).
+		WithOptions(retry.Options(1)).
 		Complete(r)
 }
 
@@ -159,7 +161,7 @@ func (r *Reconciler) load(ctx context.Context, t *gozer.Tenant) (reason, message
 	projects, pipelines, jobs := l.Counts()
 	t.Status.Layout = &gozer.TenantLayout{Digest: digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
 	unusable = unusable[:min(len(unusable), maxErrors)]
-	t.Status.Errors = append(unusable, convert.ConfigErrors(l.Errors, maxErrors-len(unusable))...)
+	t.Status.Errors = slices.Concat(unusable, convert.ConfigErrors(l.Errors, maxErrors-len(unusable)))
 	t.Status.ErrorCount = int32(len(l.Errors) + len(unusable))
 	if n := t.Status.ErrorCount; n > 0 {
 		return "LoadedWithErrors", fmt.Sprintf("%d errors, see status.errors; what they are about is left out, everything else is in force", n), true
