@@ -114,10 +114,10 @@ images-base: $(BIN)/images | apt ## Make the Debian system that the images have 
 
 .PHONY: images
 ifeq ($(IMAGE_REGISTRY)$(KIND_CLUSTER),)
-images: $(BIN)/images $(BIN)/pause $(BIN)/gozer cluster-up ## Make the images and bring them to the cluster, $$IMAGE_REGISTRY or $$KIND_CLUSTER.
+images: images-base $(BIN)/pause $(BIN)/gozer cluster-up ## Make the images and bring them to the cluster, $$IMAGE_REGISTRY or $$KIND_CLUSTER.
 	@$(BIN)/images --dir $(BUILD)/images --gozer $(BIN)/gozer --pause $(BIN)/pause --containerd $(CLUSTER_DIR)/run/containerd/containerd.sock
 else
-images: $(BIN)/images $(BIN)/gozer | apt
+images: images-base $(BIN)/gozer
 	@$(BIN)/images --dir $(BUILD)/images --gozer $(BIN)/gozer --pause '' --registry '$(IMAGE_REGISTRY)' --kind '$(KIND_CLUSTER)'
 endif
 

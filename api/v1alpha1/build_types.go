@@ -91,17 +91,15 @@ type Playbook struct {
 }
 
 // BuildPhase is where a build stands.
-// +kubebuilder:validation:Enum=Waiting;Nodes;Starting;Running;Done
+// +kubebuilder:validation:Enum=Waiting;Nodes;Running;Done
 type BuildPhase string
 
 // Phases of a build.
 const (
 	// BuildWaiting has jobs to wait for.
 	BuildWaiting BuildPhase = "Waiting"
-	// BuildNodes waits for nodes.
+	// BuildNodes waits for its nodes, and then for its executor Pod to run.
 	BuildNodes BuildPhase = "Nodes"
-	// BuildStarting has its nodes and waits for its executor Pod.
-	BuildStarting BuildPhase = "Starting"
 	// BuildRunning has a running executor Pod.
 	BuildRunning BuildPhase = "Running"
 	// BuildDone has a result.

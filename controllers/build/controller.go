@@ -276,12 +276,11 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 	switch {
 	case !decided && s.request.Status.Lost:
 		r.retry(s, s.request.Status.Message)
-	case !decided:
-		st.Phase = gozer.BuildStarting
-		if podspec.Running(s.pod) {
-			st.Phase = gozer.BuildRunning
-		}
+	case !decided && podspec.Running(s.pod):
+		st.Phase = gozer.BuildRunning
 		r.following(s)
+	case !decided:
+		// It starts; the Pod tells when it runs.
 	default:
 		r.following(s)
 		r.decided(s, o)
@@ -376,8 +375,7 @@ func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if err := r.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
 		return ctrl.Result{}, fmt.Errorf("executor Pod: %w", err)
 	}
-	s.pod = pod
-	s.build.Status.Phase = gozer.BuildStarting
-	r.following(s)
+	// Nothing is written before the Pod runs: its name says all, and making it
+	// again is AlreadyExists.
 	return ctrl.Result{}, nil
 }

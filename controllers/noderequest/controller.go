@@ -298,7 +298,7 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 		if pod != nil {
 			state = podspec.OfNode(pod)
 		} else if st.State == gozer.NodesPending && s.sinceLaunch(r.Now()) < cacheGrace {
-			state = podspec.NodeState{Message: "node Pod " + node.Pod + " is starting"}
+			state = podspec.NodeState{}
 		}
 		switch {
 		case state.Failed && st.State == gozer.NodesFulfilled:
@@ -310,7 +310,9 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 			return ctrl.Result{}
 		case !state.Ready:
 			ready = false
-			st.Message = convert.Cut(state.Message, 1000)
+			if state.Message != "" {
+				st.Message = convert.Cut(state.Message, 1000)
+			}
 		default:
 			node.Address = pod.Status.PodIP
 		}

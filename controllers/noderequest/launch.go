@@ -59,8 +59,10 @@ func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error
 	if err != nil {
 		return err
 	}
-	if err := patch.Create(ctx, r.Client, r.secret(s, k)); err != nil {
-		return err
+	if len(s.pods) == 0 {
+		if err := patch.Create(ctx, r.Client, r.secret(s, k)); err != nil {
+			return err
+		}
 	}
 	s.request.Status.Nodes = nil
 	for n, node := range s.request.Spec.Nodes {
@@ -69,8 +71,10 @@ func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error
 			return fmt.Errorf("pool %s lost the label %s", pools[n], node.Label)
 		}
 		pod := r.pod(s, n, pools[n], label)
-		if err := patch.Create(ctx, r.Client, pod); err != nil {
-			return err
+		if s.pods[pod.Name] == nil {
+			if err := patch.Create(ctx, r.Client, pod); err != nil {
+				return err
+			}
 		}
 		s.request.Status.Nodes = append(s.request.Status.Nodes, gozer.NodeStatus{
 			Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,

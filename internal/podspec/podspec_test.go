@@ -136,7 +136,7 @@ func TestOfNode(t *testing.T) {
 		status corev1.PodStatus
 		want   NodeState
 	}{
-		"starting":  {corev1.PodStatus{Phase: corev1.PodPending}, NodeState{Message: "node Pod n is starting"}},
+		"starting":  {corev1.PodStatus{Phase: corev1.PodPending}, NodeState{}},
 		"ready":     {corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.0.0.1"}, NodeState{Ready: true}},
 		"no image":  {waiting("ErrImageNeverPull", "not present"), NodeState{Failed: true, Message: "node Pod n cannot start: ErrImageNeverPull: not present"}},
 		"pulling":   {waiting("ImagePullBackOff", "back-off"), NodeState{Message: "node Pod n waits for its image: back-off"}},

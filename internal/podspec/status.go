@@ -19,7 +19,7 @@ type NodeState struct {
 	Failed bool
 	// Gone: it failed because it vanished or was ended, which another attempt may mend.
 	Gone bool
-	// Message in plain words for what it waits for or why it failed.
+	// Message in plain words for what it waits for or why it failed; empty while it just starts.
 	Message string
 }
 
@@ -49,7 +49,7 @@ func OfNode(pod *corev1.Pod) NodeState {
 	if pod.Status.Phase == corev1.PodRunning && pod.Status.PodIP != "" {
 		return NodeState{Ready: true}
 	}
-	return NodeState{Message: "node Pod " + pod.Name + " is starting"}
+	return NodeState{}
 }
 
 // endReason is why a Pod is over, as Kubernetes tells it.

@@ -46,11 +46,12 @@ func (x *index) build(j *Job, b *gozer.Build) {
 	switch b.Status.Phase {
 	case gozer.BuildNodes:
 		j.State, j.Wait = "nodes", "waits for nodes"
-		if r := x.requests[b.Status.NodeRequest]; r != nil && r.Status.Message != "" {
+		switch r := x.requests[b.Status.NodeRequest]; {
+		case r != nil && r.Status.State == gozer.NodesFulfilled:
+			j.State, j.Wait = "starting", "starting"
+		case r != nil && r.Status.Message != "":
 			j.Wait = clean(r.Status.Message)
 		}
-	case gozer.BuildStarting:
-		j.State, j.Wait = "starting", "starting"
 	case gozer.BuildRunning:
 		j.State = "running"
 	}

@@ -73,6 +73,9 @@ func (o *Objects) test(it gozer.QueueItem, epoch int32, on []gozer.ChangeRef, jo
 		b.Status = statusOf(j, b.Name)
 		bs.Status.Jobs = append(bs.Status.Jobs, gozer.JobStatus{Name: j.job, Started: j.state != "wait", Result: b.Status.Result})
 		bs.Status.Failing = bs.Status.Failing || b.Status.Result == "FAILURE" && b.Spec.Job.Voting
+		if j.state == "start" {
+			o.NodeRequests = append(o.NodeRequests, gozer.NodeRequest{ObjectMeta: meta(b.Status.NodeRequest), Status: gozer.NodeRequestStatus{State: gozer.NodesFulfilled}})
+		}
 		if j.state == "nodes" {
 			o.NodeRequests = append(o.NodeRequests, gozer.NodeRequest{ObjectMeta: meta(b.Status.NodeRequest), Status: gozer.NodeRequestStatus{Message: "pool small has 2 of at most 2 nodes in use"}})
 		}
@@ -95,7 +98,7 @@ func statusOf(j build, name string) gozer.BuildStatus {
 	case "nodes":
 		s.Phase, s.NodeRequest = gozer.BuildNodes, name+"-1"
 	case "start":
-		s.Phase, s.Attempt = gozer.BuildStarting, 2
+		s.Phase, s.Attempt, s.NodeRequest = gozer.BuildNodes, 2, name+"-2"
 	case "wait":
 		s = gozer.BuildStatus{Phase: gozer.BuildWaiting}
 	}
