@@ -117,30 +117,41 @@ type Status struct {
 	TargetURL   string `json:"target_url"`
 }
 
-// EnsureUser makes a user and a token of theirs, which may do what they may.
-func (g Gitea) EnsureUser(ctx context.Context, name, password string) (Gitea, error) {
+// EnsureUser makes a user, or gives the one that is there the password.
+func (g Gitea) EnsureUser(ctx context.Context, name, password string) error {
 	err := g.call(ctx, http.MethodPost, "/admin/users", map[string]any{
 		"username": name, "password": password, "email": name + "@acme.invalid", "must_change_password": false,
 	}, nil)
-	if isStatus(err, http.StatusUnprocessableEntity) { // there is one: it gets the password
+	if isStatus(err, http.StatusUnprocessableEntity) {
 		err = g.call(ctx, http.MethodPatch, "/admin/users/"+name, map[string]any{
 			"source_id": 0, "login_name": name, "password": password, "must_change_password": false,
 		}, nil)
 	}
 	if err != nil {
-		return Gitea{}, fmt.Errorf("user %s: %w", name, err)
+		return fmt.Errorf("user %s: %w", name, err)
 	}
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
+	return nil
+}
+
+// NewToken makes a token with which a user may do all that they may.
+func (g Gitea) NewToken(ctx context.Context, user, password string) (string, error) {
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 	const tokenName = "story"
-	_ = g.do(ctx, http.MethodDelete, "/users/"+name+"/tokens/"+tokenName, nil, nil, basic) // of an earlier run
+	_ = g.do(ctx, http.MethodDelete, "/users/"+user+"/tokens/"+tokenName, nil, nil, basic) // of an earlier run
 	var token struct {
 		SHA1 string `json:"sha1"`
 	}
-	err = g.do(ctx, http.MethodPost, "/users/"+name+"/tokens", map[string]any{"name": tokenName, "scopes": []string{"all"}}, &token, basic)
+	err := g.do(ctx, http.MethodPost, "/users/"+user+"/tokens", map[string]any{"name": tokenName, "scopes": []string{"all"}}, &token, basic)
 	if err != nil {
-		return Gitea{}, fmt.Errorf("token of %s: %w", name, err)
+		return "", fmt.Errorf("token of %s: %w", user, err)
 	}
-	return Gitea{URL: g.URL, User: name, Token: token.SHA1}, nil
+	return token.SHA1, nil
+}
+
+// Works says whether the token is the user's.
+func (g Gitea) Works(ctx context.Context) bool {
+	var user struct{ Login string }
+	return g.Token != "" && g.call(ctx, http.MethodGet, "/user", nil, &user) == nil && user.Login == g.User
 }
 
 // EnsureOrg makes an organization.

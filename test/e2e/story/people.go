@@ -21,46 +21,74 @@ type People struct {
 	WebhookSecret string
 }
 
-// PasswordFile has the users' passwords, for people who log in.
+// secrets are made once and kept.
+type secrets struct {
+	Passwords     map[string]string `json:"passwords"`
+	Tokens        map[string]string `json:"tokens"`
+	WebhookSecret string            `json:"webhookSecret"`
+}
+
+// PasswordFile has the users' passwords, for people who log in, and their tokens.
 func (s *Settings) PasswordFile() string { return filepath.Join(s.Dir(), "passwords.json") }
 
-// passwords of users are made once and kept.
-func (s *Settings) passwords(names ...string) (map[string]string, error) {
-	out := map[string]string{}
+func (s *Settings) readSecrets() (secrets, error) {
+	out := secrets{Passwords: map[string]string{}, Tokens: map[string]string{}, WebhookSecret: rand.Text()}
 	data, err := os.ReadFile(s.PasswordFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
 	if err == nil {
 		err = json.Unmarshal(data, &out)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", s.PasswordFile(), err)
+	if err != nil {
+		return out, fmt.Errorf("%s: %w", s.PasswordFile(), err)
 	}
-	for _, name := range names {
-		if out[name] == "" {
-			out[name] = rand.Text()
-		}
-	}
-	if data, err = json.MarshalIndent(out, "", "  "); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(s.Dir(), 0o700); err != nil {
-		return nil, err
-	}
-	return out, os.WriteFile(s.PasswordFile(), append(data, '\n'), 0o600)
+	return out, nil
 }
 
-const webhookSecretName = "webhook secret"
-
-// setForge makes users, the organization and its repositories.
-func (st *Stage) setForge(ctx context.Context) error {
-	passwords, err := st.passwords("gozer", "ann", "bob", webhookSecretName)
+func (s *Settings) writeSecrets(x secrets) error {
+	data, err := json.MarshalIndent(x, "", "  ")
 	if err != nil {
 		return err
 	}
-	st.WebhookSecret = passwords[webhookSecretName]
+	if err := os.MkdirAll(s.Dir(), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(s.PasswordFile(), append(data, '\n'), 0o600)
+}
+
+// ensureUser makes a user with a token. One that works is kept: Gozer would
+// learn of another only after a while.
+func (st *Stage) ensureUser(ctx context.Context, name string, x secrets) (Gitea, error) {
+	as := Gitea{URL: st.Forge.URL, User: name, Token: x.Tokens[name]}
+	if as.Works(ctx) {
+		return as, nil
+	}
+	if x.Passwords[name] == "" {
+		x.Passwords[name] = rand.Text()
+	}
+	if err := st.Forge.EnsureUser(ctx, name, x.Passwords[name]); err != nil {
+		return as, err
+	}
+	token, err := st.Forge.NewToken(ctx, name, x.Passwords[name])
+	as.Token, x.Tokens[name] = token, token
+	return as, err
+}
+
+// setForge makes users, the organization and its repositories.
+func (st *Stage) setForge(ctx context.Context) error {
+	x, err := st.readSecrets()
+	if err != nil {
+		return err
+	}
+	st.WebhookSecret = x.WebhookSecret
 	for user, to := range map[string]*Gitea{"gozer": &st.Bot, "ann": &st.Ann, "bob": &st.Bob} {
-		if *to, err = st.Forge.EnsureUser(ctx, user, passwords[user]); err != nil {
+		if *to, err = st.ensureUser(ctx, user, x); err != nil {
 			return err
 		}
+	}
+	if err := st.writeSecrets(x); err != nil {
+		return err
 	}
 	if err := st.Forge.EnsureOrg(ctx, Tenant); err != nil {
 		return err
