@@ -25,7 +25,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -89,26 +88,11 @@ func (r *Reconciler) tenantsOf(ctx context.Context, obj client.Object) []reconci
 	if !ok {
 		return nil
 	}
-	return r.requests(ctx, func(t *gozer.Tenant) bool { return concerns(e, t) })
+	return tenant.Requests(ctx, r, func(t *gozer.Tenant) bool { return concerns(e, t) })
 }
 
 func (r *Reconciler) tenantInNamespace(ctx context.Context, obj client.Object) []reconcile.Request {
-	return r.requests(ctx, func(t *gozer.Tenant) bool { return t.Namespace == obj.GetNamespace() })
-}
-
-func (r *Reconciler) requests(ctx context.Context, want func(*gozer.Tenant) bool) []reconcile.Request {
-	var list gozer.TenantList
-	if err := r.List(ctx, &list); err != nil {
-		logf.FromContext(ctx).Error(err, "Cannot list tenants")
-		return nil
-	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		if want(&list.Items[i]) {
-			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-		}
-	}
-	return out
+	return tenant.Requests(ctx, r, func(t *gozer.Tenant) bool { return t.Namespace == obj.GetNamespace() })
 }
 
 // concerns says whether the tenant has to deal with the event.

@@ -72,18 +72,19 @@ func (r *Reconciler) tenantsOfEvent(ctx context.Context, obj client.Object) []re
 	if !ok {
 		return nil
 	}
-	return r.tenants(ctx, func(t *gozer.Tenant) bool { return HasProject(t, e.Spec.Connection, e.Spec.Project) })
+	return Requests(ctx, r, func(t *gozer.Tenant) bool { return HasProject(t, e.Spec.Connection, e.Spec.Project) })
 }
 
 func (r *Reconciler) allTenants(ctx context.Context, obj client.Object) []reconcile.Request {
-	return r.tenants(ctx, func(t *gozer.Tenant) bool {
+	return Requests(ctx, r, func(t *gozer.Tenant) bool {
 		return slices.ContainsFunc(t.Spec.Sources, func(s gozer.TenantSource) bool { return s.Connection == obj.GetName() })
 	})
 }
 
-func (r *Reconciler) tenants(ctx context.Context, want func(*gozer.Tenant) bool) []reconcile.Request {
+// Requests asks for a reconcile of every tenant that is wanted.
+func Requests(ctx context.Context, c client.Reader, want func(*gozer.Tenant) bool) []reconcile.Request {
 	var list gozer.TenantList
-	if err := r.List(ctx, &list); err != nil {
+	if err := c.List(ctx, &list); err != nil {
 		logf.FromContext(ctx).Error(err, "Cannot list tenants")
 		return nil
 	}
