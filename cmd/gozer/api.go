@@ -14,13 +14,21 @@ import (
 	"github.com/gozer-dev/gozer/internal/history"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/managerapi"
+	"github.com/gozer-dev/gozer/internal/projectkeys"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
 // managerAPI is what builds and the web role ask of the manager.
-func managerAPI(logs *logstore.Store, past *history.Store, c client.Reader, key token.Key, log *slog.Logger) http.Handler {
+func managerAPI(logs *logstore.Store, past *history.Store, c client.Reader, keys *projectkeys.Store, projects projectkeys.Finder, key token.Key, log *slog.Logger) http.Handler {
 	return managerapi.New(managerapi.Options{
 		Logs: logs, History: past, Key: key, Log: logr.FromSlogHandler(log.Handler()),
+		PublicKey: func(ctx context.Context, tenant, name string) ([]byte, error) {
+			project, err := projects.Project(ctx, tenant, name)
+			if err != nil {
+				return nil, err
+			}
+			return keys.PublicKey(ctx, project)
+		},
 		Live: func(ctx context.Context, namespace, name string) (managerapi.BuildInfo, error) {
 			var b gozer.Build
 			if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &b); err != nil {

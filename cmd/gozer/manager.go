@@ -30,6 +30,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/podspec"
+	"github.com/gozer-dev/gozer/internal/projectkeys"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
@@ -108,7 +109,9 @@ func runManager(ctx context.Context, f managerFlags) error {
 	}
 	go prune(ctx, past, log)
 	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
-	api := managerAPI(logs, past, mgr.GetClient(), key, log)
+	keys := projectkeys.New(mgr.GetClient(), f.namespace)
+	projects := projectkeys.Finder{Reader: mgr.GetClient(), Namespace: f.namespace}
+	api := managerAPI(logs, past, mgr.GetClient(), keys, projects, key, log)
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, log) })); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@
 //	GET       /logs/<namespace>/<build>[/<attempt>] the web role reads
 //	GET       /api/builds                           history, newest first; see filter
 //	GET       /api/builds/<namespace>/<build>       one build, running or done
+//	GET       /api/tenant/<tenant>/key/<project>.pub  the public key for a project's secrets
 //	GET       /healthz                              open
 //
 // Everything that is not open needs the installation's internal token of the

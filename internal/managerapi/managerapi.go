@@ -49,8 +49,10 @@ type Options struct {
 	History History
 	// Live may be nil: then running builds are not found.
 	Live Live
-	Key  token.Key
-	Log  logr.Logger
+	// PublicKey may be nil: then no project has a key.
+	PublicKey PublicKey
+	Key       token.Key
+	Log       logr.Logger
 }
 
 type server struct{ Options }
@@ -63,6 +65,9 @@ func New(o Options) http.Handler {
 	mux.Handle("/logs/", logs.Handler())
 	mux.Handle("GET /api/builds", s.guard(http.HandlerFunc(s.builds)))
 	mux.Handle("GET /api/builds/{namespace}/{build}", s.guard(http.HandlerFunc(s.build)))
+	if o.PublicKey != nil {
+		mux.Handle("GET /api/tenant/{tenant}/key/{project...}", s.guard(http.HandlerFunc(s.key)))
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }) //nolint:errcheck // the prober has gone
 	return mux
 }

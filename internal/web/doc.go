@@ -5,6 +5,7 @@
 //	GET  /logs/<tenant>/<build>[/<attempt>]     its log; ?offset=N, ?follow=true
 //	GET  /api/builds                            history as JSON
 //	GET  /api/builds/<tenant>/<build>           one build as JSON
+//	GET  /api/tenant/<tenant>/key/<project>.pub public key for the project's secrets
 //	GET  /healthz
 //
 // It keeps nothing: what it shows is the manager's, which it asks with the
