@@ -19,6 +19,12 @@ type TenantSpec struct {
 	// +kubebuilder:validation:MaxLength=255
 	DefaultParent string `json:"defaultParent,omitempty"`
 
+	// defaultAnsibleVersion of jobs that name none, e.g. "11"; Gozer's own default when unset.
+	// +optional
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z][0-9A-Za-z.]*$`
+	DefaultAnsibleVersion string `json:"defaultAnsibleVersion,omitempty"`
+
 	// maxNodesPerJob bounds the nodes of one job; -1 is no bound.
 	// +optional
 	// +kubebuilder:default=5
@@ -37,6 +43,93 @@ type TenantSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	MaxDependencies *int32 `json:"maxDependencies,omitempty"`
+
+	// maxChangesPerPipeline bounds the changes in one pipeline, over all its
+	// queues: those that are there because others need them count, and so does
+	// every change of a cycle. Unset is no bound; 0 allows none.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MaxChangesPerPipeline *int32 `json:"maxChangesPerPipeline,omitempty"`
+
+	// excludeUnprotectedBranches leaves out branches that the code host does not
+	// protect: no configuration is read from them, and nothing is started by
+	// them. It has no effect where the code host knows no protection.
+	// +optional
+	ExcludeUnprotectedBranches bool `json:"excludeUnprotectedBranches,omitempty"`
+
+	// excludeLockedBranches leaves out branches that the code host says are
+	// read-only. It has no effect where the code host knows no locks.
+	// +optional
+	ExcludeLockedBranches bool `json:"excludeLockedBranches,omitempty"`
+
+	// allowedTriggers are the connections that pipelines may be triggered by.
+	// Unset allows all; an empty list allows none. A pipeline that names another is an error.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	// +listType=atomic
+	AllowedTriggers *[]string `json:"allowedTriggers,omitempty"`
+
+	// allowedReporters are the connections that pipelines may report to.
+	// Unset allows all; an empty list allows none. A pipeline that names another is an error.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	// +listType=atomic
+	AllowedReporters *[]string `json:"allowedReporters,omitempty"`
+
+	// allowedLabels are regular expressions; the label of a node must begin with
+	// a match of one of them. Unset or empty allows all.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1000
+	// +listType=atomic
+	AllowedLabels []string `json:"allowedLabels,omitempty"`
+
+	// disallowedLabels are regular expressions; no label of a node may begin
+	// with a match of one of them, even if it is allowed otherwise.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1000
+	// +listType=atomic
+	DisallowedLabels []string `json:"disallowedLabels,omitempty"`
+
+	// semaphores are the global semaphores that jobs of the tenant may use: Semaphores
+	// in the operator's namespace. A semaphore of the tenant's own with such a name is an error.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=set
+	Semaphores []string `json:"semaphores,omitempty"`
+
+	// webRoot begins the links in reports, e.g. "https://ci.example.com/"; the installation's own when unset.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	WebRoot string `json:"webRoot,omitempty"`
+
+	// authenticationRealm is where the web interface would send people to log
+	// in. It is kept for what is to come: nothing reads it yet.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	AuthenticationRealm string `json:"authenticationRealm,omitempty"`
+
+	// adminRules are names of Zuul's authorization rules for those who may
+	// enqueue, dequeue and hold. They are kept for whoever writes the roles:
+	// Kubernetes RBAC in the tenant's namespace says who may do what.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	AdminRules []string `json:"adminRules,omitempty"`
+
+	// accessRules are names of Zuul's authorization rules for those who may
+	// look. They are kept as adminRules are, and have no effect either.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	AccessRules []string `json:"accessRules,omitempty"`
 }
 
 // TenantSource lists repositories of one connection.
@@ -72,14 +165,68 @@ type TenantProject struct {
 	Name string `json:"name"`
 
 	// include names the classes of configuration objects that are loaded from
-	// this repository. Unset loads all that the repository may have; an empty
-	// list loads nothing.
+	// this repository. Unset loads pipeline (of a config project only), job,
+	// project, project-template, nodeset, queue, semaphore and secret; image,
+	// flavor, label, section and provider must be named. An empty list loads nothing.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=set
 	Include *[]ConfigClass `json:"include,omitempty"`
 
-	// loadBranch is the branch that a config project is read from; its default branch when unset.
+	// exclude names classes that are not loaded, out of those that include names or that are loaded by default.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=set
+	Exclude []ConfigClass `json:"exclude,omitempty"`
+
+	// shadow names projects, earlier in the tenant, whose jobs this one may
+	// define as well; its own definitions of those are left out.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=512
+	// +listType=atomic
+	Shadow []string `json:"shadow,omitempty"`
+
+	// excludeUnprotectedBranches overrides what the tenant says; unset is the tenant's.
+	// +optional
+	ExcludeUnprotectedBranches *bool `json:"excludeUnprotectedBranches,omitempty"`
+
+	// excludeLockedBranches overrides what the tenant says; unset is the tenant's.
+	// +optional
+	ExcludeLockedBranches *bool `json:"excludeLockedBranches,omitempty"`
+
+	// includeBranches are regular expressions for whole names of branches. When
+	// set, no other branch counts: none gives configuration or starts anything.
+	// An empty list includes no branch. It wins over excludeBranches.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1000
+	// +listType=atomic
+	IncludeBranches *[]string `json:"includeBranches,omitempty"`
+
+	// excludeBranches are regular expressions for whole names of branches that do not count.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1000
+	// +listType=atomic
+	ExcludeBranches []string `json:"excludeBranches,omitempty"`
+
+	// alwaysDynamicBranches are regular expressions for whole names of branches
+	// whose configuration counts only for changes that are proposed to them.
+	// They are excluded otherwise, so nothing runs there after a merge or at a time.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1000
+	// +listType=atomic
+	AlwaysDynamicBranches []string `json:"alwaysDynamicBranches,omitempty"`
+
+	// impliedBranchMatchers says whether jobs and templates hold only on the
+	// branch that they are defined on. Unset: only if the repository has several branches.
+	// +optional
+	ImpliedBranchMatchers *bool `json:"impliedBranchMatchers,omitempty"`
+
+	// loadBranch is the branch that a config project is read from; its default
+	// branch when unset. It means nothing for an untrusted project.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	LoadBranch string `json:"loadBranch,omitempty"`
@@ -90,10 +237,19 @@ type TenantProject struct {
 	// +kubebuilder:validation:items:MaxLength=255
 	// +listType=set
 	ExtraConfigPaths []string `json:"extraConfigPaths,omitempty"`
+
+	// configureProjects are regular expressions for whole names of untrusted
+	// projects, with or without the host, whose project stanzas this untrusted
+	// project may write: it can make jobs run on their changes. None may match a config project.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1000
+	// +listType=atomic
+	ConfigureProjects []string `json:"configureProjects,omitempty"`
 }
 
 // ConfigClass is a class of configuration objects.
-// +kubebuilder:validation:Enum=pipeline;job;project;project-template;nodeset;queue;semaphore;secret
+// +kubebuilder:validation:Enum=pipeline;job;project;project-template;nodeset;queue;semaphore;secret;image;flavor;label;section;provider
 type ConfigClass string
 
 // TenantStatus is written by the tenant controller.
@@ -116,6 +272,10 @@ type TenantStatus struct {
 	// errorCount is the number of all errors, also of those not listed.
 	// +optional
 	ErrorCount int32 `json:"errorCount,omitempty"`
+
+	// warningCount is the number of all warnings: old forms that still work.
+	// +optional
+	WarningCount int32 `json:"warningCount,omitempty"`
 
 	// conditions: Ready is true when the configuration was read; its reason is
 	// Loaded, LoadedWithErrors, ConnectionNotReady, NamespaceTaken or LoadFailed.

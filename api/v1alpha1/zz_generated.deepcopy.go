@@ -1760,8 +1760,57 @@ func (in *TenantProject) DeepCopyInto(out *TenantProject) {
 			copy(*out, *in)
 		}
 	}
+	if in.Exclude != nil {
+		in, out := &in.Exclude, &out.Exclude
+		*out = make([]ConfigClass, len(*in))
+		copy(*out, *in)
+	}
+	if in.Shadow != nil {
+		in, out := &in.Shadow, &out.Shadow
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.ExcludeUnprotectedBranches != nil {
+		in, out := &in.ExcludeUnprotectedBranches, &out.ExcludeUnprotectedBranches
+		*out = new(bool)
+		**out = **in
+	}
+	if in.ExcludeLockedBranches != nil {
+		in, out := &in.ExcludeLockedBranches, &out.ExcludeLockedBranches
+		*out = new(bool)
+		**out = **in
+	}
+	if in.IncludeBranches != nil {
+		in, out := &in.IncludeBranches, &out.IncludeBranches
+		*out = new([]string)
+		if **in != nil {
+			in, out := *in, *out
+			*out = make([]string, len(*in))
+			copy(*out, *in)
+		}
+	}
+	if in.ExcludeBranches != nil {
+		in, out := &in.ExcludeBranches, &out.ExcludeBranches
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.AlwaysDynamicBranches != nil {
+		in, out := &in.AlwaysDynamicBranches, &out.AlwaysDynamicBranches
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.ImpliedBranchMatchers != nil {
+		in, out := &in.ImpliedBranchMatchers, &out.ImpliedBranchMatchers
+		*out = new(bool)
+		**out = **in
+	}
 	if in.ExtraConfigPaths != nil {
 		in, out := &in.ExtraConfigPaths, &out.ExtraConfigPaths
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.ConfigureProjects != nil {
+		in, out := &in.ConfigureProjects, &out.ConfigureProjects
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
@@ -1820,6 +1869,54 @@ func (in *TenantSpec) DeepCopyInto(out *TenantSpec) {
 		in, out := &in.MaxDependencies, &out.MaxDependencies
 		*out = new(int32)
 		**out = **in
+	}
+	if in.MaxChangesPerPipeline != nil {
+		in, out := &in.MaxChangesPerPipeline, &out.MaxChangesPerPipeline
+		*out = new(int32)
+		**out = **in
+	}
+	if in.AllowedTriggers != nil {
+		in, out := &in.AllowedTriggers, &out.AllowedTriggers
+		*out = new([]string)
+		if **in != nil {
+			in, out := *in, *out
+			*out = make([]string, len(*in))
+			copy(*out, *in)
+		}
+	}
+	if in.AllowedReporters != nil {
+		in, out := &in.AllowedReporters, &out.AllowedReporters
+		*out = new([]string)
+		if **in != nil {
+			in, out := *in, *out
+			*out = make([]string, len(*in))
+			copy(*out, *in)
+		}
+	}
+	if in.AllowedLabels != nil {
+		in, out := &in.AllowedLabels, &out.AllowedLabels
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.DisallowedLabels != nil {
+		in, out := &in.DisallowedLabels, &out.DisallowedLabels
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.Semaphores != nil {
+		in, out := &in.Semaphores, &out.Semaphores
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.AdminRules != nil {
+		in, out := &in.AdminRules, &out.AdminRules
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.AccessRules != nil {
+		in, out := &in.AccessRules, &out.AccessRules
+		*out = make([]string, len(*in))
+		copy(*out, *in)
 	}
 }
 
