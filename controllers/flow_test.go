@@ -259,7 +259,7 @@ func TestConfigErrorIsReported(t *testing.T) {
 		return cmp.Diff([]string{"acme/web#1 CONFIG_ERROR", "acme/web#2 SUCCESS"}, w.itemResults("check"))
 	})
 	comments := w.host.Comments("acme/web", 1)
-	if len(comments) != 1 || !strings.Contains(comments[0], `.zuul.yaml:3:5: unknown attribute "runn" of job "web-unit"`) || !strings.Contains(comments[0], `did you mean "run"?`) {
+	if len(comments) != 1 || !strings.Contains(comments[0], `.zuul.yaml:3:5: unknown attribute "runn" of the job`) || !strings.Contains(comments[0], `did you mean "run"?`) {
 		t.Errorf("comments: %q", comments)
 	}
 }

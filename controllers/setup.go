@@ -19,6 +19,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/tenant"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/token"
 )
@@ -26,7 +27,7 @@ import (
 // Hosts is what controllers need to know of connections.
 type Hosts interface {
 	Host(ctx context.Context, connection string) (drivers.Host, error)
-	Hostname(ctx context.Context, connection, tenantNamespace string) (string, error)
+	Connections(ctx context.Context, tenantNamespace string) (map[string]layout.Connection, error)
 }
 
 // Options of the controllers.

@@ -17,6 +17,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
+	"github.com/gozer-dev/gozer/internal/layout"
 )
 
 // page is one Markdown file; its name is relative to the root of the repository.
@@ -105,11 +106,11 @@ func TestExamples(t *testing.T) {
 
 func checkZuul(t *testing.T, name, text string) {
 	t.Helper()
-	objects, errs := configlang.Parse(&configlang.Source{Project: "example", Branch: "main", Path: name, Content: text})
-	for _, err := range errs {
+	f := configlang.Parse(text)
+	for _, err := range layout.FileErrors(name, f) {
 		t.Errorf("%s", err.Error())
 	}
-	if reflect.ValueOf(objects).IsZero() {
+	if reflect.DeepEqual(f, configlang.Parse("")) {
 		t.Errorf("%s: the example defines nothing:\n%s", name, text)
 	}
 }

@@ -117,6 +117,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.markPipelines(ctx, &t); err != nil {
 		return ctrl.Result{}, err
 	}
+	if err := r.dropRemoved(ctx, &t); err != nil {
+		return ctrl.Result{}, err
+	}
 	events, err := r.waiting(ctx, &t)
 	if err != nil || len(events) == 0 {
 		return ctrl.Result{}, err

@@ -44,7 +44,7 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 	var out []gozer.PipelineOutcome
 	for i := range s.pipelines {
 		p := &s.pipelines[i]
-		if !wants(p, ev) || !s.layout.InPipeline(project, p.Name) {
+		if !wants(p, ev) || !s.layout.InPipeline(project.Canonical(), p.Name) {
 			continue
 		}
 		o, err := r.enter(ctx, s, p, change, ev)

@@ -61,7 +61,7 @@ func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, o
 // blocked says which needed change cannot be ahead in the gate, and why.
 func (s *scope) blocked(p *gozer.Pipeline, order []depends.Change) string {
 	change := order[len(order)-1]
-	queue := s.layout.Queue(change.Project, change.Branch)
+	queue := s.layout.QueueName(change.Project, change.Branch)
 	for _, c := range order[:len(order)-1] {
 		if s.liveItem(p.Name, c.Change) == nil {
 			if why := unmergeable(c.Change); why != "" {
@@ -71,7 +71,7 @@ func (s *scope) blocked(p *gozer.Pipeline, order []depends.Change) string {
 				return fmt.Sprintf("it depends on %s, which may not enter %s: %s", c.URL, p.Name, why)
 			}
 		}
-		if other := s.layout.Queue(c.Project, c.Branch); other != queue || !s.layout.InPipeline(c.Project, p.Name) {
+		if other := s.layout.QueueName(c.Project, c.Branch); other != queue || !s.layout.InPipeline(c.Project.Canonical(), p.Name) {
 			return fmt.Sprintf("Change %d in project %s does not share a change queue with %d in project %s; merge that one first",
 				change.Number, change.Project.Name, c.Number, c.Project.Name)
 		}
@@ -86,7 +86,7 @@ func (r *Reconciler) queueFor(s *scope, p *gozer.Pipeline, c model.Change, ev mo
 		Spec:       gozer.ChangeQueueSpec{Pipeline: p.Name, Manager: p.Spec.Manager},
 	}
 	if p.Spec.Manager == gozer.ManagerDependent {
-		q.Spec.Queue = s.layout.Queue(c.Project, c.Branch)
+		q.Spec.Queue = s.layout.QueueName(c.Project, c.Branch)
 		q.Name = naming.SharedQueue(p.Name, q.Spec.Queue)
 		return q
 	}
@@ -108,7 +108,7 @@ func (r *Reconciler) createQueue(ctx context.Context, s *scope, q *gozer.ChangeQ
 }
 
 func (r *Reconciler) newItem(s *scope, p *gozer.Pipeline, queue string, c depends.Change, ev model.TriggerEvent, n int, live bool) *gozer.QueueItem {
-	ref := convert.ChangeRef(c.Change, s.layout.MergeMode(c.Project))
+	ref := convert.ChangeRef(c.Change, s.layout.MergeMode(c.Project.Canonical()))
 	name := naming.Item(p.Name, c.Change, ev.Name)
 	if !live {
 		// The same change may be there for several others.

@@ -13,14 +13,13 @@ import (
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/depends"
 	"github.com/gozer-dev/gozer/internal/drivers"
-	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // scope is what one reconcile knows.
 type scope struct {
 	tenant    *gozer.Tenant
-	layout    *layout.Layout
+	layout    *configsource.Config
 	pipelines []gozer.Pipeline
 	projects  []configsource.Project
 	// items of the tenant that have no result yet, with those enqueued by this reconcile.
@@ -29,7 +28,7 @@ type scope struct {
 
 func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error) {
 	s := &scope{tenant: t}
-	l, _, err := r.Loader.Layout(ctx, t, t.Status.Layout.Heads, nil)
+	l, err := r.Loader.Layout(ctx, t, t.Status.Layout.Heads, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/naming"
 )
 
@@ -43,7 +44,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 		},
 	}
 	for _, j := range p.jobs {
-		build, err := s.build(b, j)
+		build, err := s.build(b, j, p.required(j))
 		if err != nil {
 			return err
 		}
@@ -51,8 +52,8 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 			return err
 		}
 		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
-			Name: j.Name, Build: build.Name, Voting: j.Voting, Attempts: j.Attempts,
-			Dependencies: convert.JobDependencies(j.Dependencies), Nodes: convert.NodeSpecs(j.Nodes),
+			Name: j.Name, Build: build.Name, Voting: j.Voting, Attempts: int32(j.Attempts),
+			Dependencies: convert.JobDependencies(j.Dependencies), Nodes: convert.NodeSpecs(j.NodeSets[0]),
 		})
 	}
 	if err := r.Create(ctx, b); err != nil {
@@ -62,9 +63,20 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	return nil
 }
 
+// required are the projects that a job requires.
+func (p *prepared) required(j *jobgraph.Job) []model.Project {
+	var out []model.Project
+	for _, r := range j.RequiredProjects {
+		if found := p.layout.ProjectNamed(r.Name); found != nil {
+			out = append(out, found.Project)
+		}
+	}
+	return out
+}
+
 // build is the frozen job.
-func (s *scope) build(b *gozer.BuildSet, j jobgraph.Job) (*gozer.Build, error) {
-	frozen, err := convert.FrozenJob(j, func(pb jobgraph.Playbook) string { return commitOf(b, pb) })
+func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Project) (*gozer.Build, error) {
+	frozen, err := convert.FrozenJob(j, func(pb jobgraph.Playbook) string { return commitOf(b, pb) }, required)
 	if err != nil {
 		return nil, err
 	}
@@ -89,12 +101,12 @@ func (s *scope) build(b *gozer.BuildSet, j jobgraph.Job) (*gozer.Build, error) {
 // config project is not in force: its playbooks come from the branch.
 func commitOf(b *gozer.BuildSet, pb jobgraph.Playbook) string {
 	n := slices.IndexFunc(b.Spec.States, func(st gozer.PreparedState) bool {
-		return convert.Project(st.Project) == pb.Project && st.Branch == pb.Branch
+		return convert.Project(st.Project) == pb.Origin.Project.Project && st.Branch == pb.Origin.Branch
 	})
 	switch {
 	case n < 0:
 		return ""
-	case pb.Trusted:
+	case pb.Origin.Project.Trusted:
 		return b.Spec.States[n].Base
 	}
 	return b.Spec.States[n].Commit

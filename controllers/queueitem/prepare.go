@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/configsource"
@@ -22,8 +24,9 @@ import (
 // prepared is the outcome of preparing: what is stored, and what the buildset is made of.
 type prepared struct {
 	merge  *gozer.ItemMerge
-	jobs   []jobgraph.Job
+	jobs   []*jobgraph.Job
 	states []gozer.PreparedState
+	layout *configsource.Config
 }
 
 const maxConfigErrors = 20
@@ -55,7 +58,7 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 		return configlang.IsConfigPath(f, project.Spec.ExtraConfigPaths)
 	})
 	p.merge.States = s.states(result.States, p.merge.ConfigChanged)
-	l, err := r.configure(ctx, s, p, project.Trusted)
+	l, ahead, err := r.configure(ctx, s, p, project.Trusted)
 	if err != nil || p.merge.Problem != "" || !s.item.Spec.Live {
 		return p, err
 	}
@@ -63,7 +66,7 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 	if own.Truncated {
 		changed = nil // not known, so all jobs run
 	}
-	return p, r.freeze(ctx, s, p, l, changed)
+	return p, r.freeze(ctx, s, p, l, ahead, changed)
 }
 
 // standsOnAhead checks that the item's own change was merged onto exactly the
@@ -173,7 +176,7 @@ func (r *Reconciler) project(ctx context.Context, s *scope) (configsource.Projec
 
 // configure builds the layout that is in force for the item, and reports what
 // its own change makes wrong.
-func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trusted bool) (*layout.Layout, error) {
+func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trusted bool) (inForce, ahead *configsource.Config, err error) {
 	own := s.item.Spec.Changes[0]
 	var without, with []configsource.Overlay
 	for _, st := range p.merge.States {
@@ -188,17 +191,15 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 		}
 		without = append(without, o)
 	}
-	inForce, digest, err := r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with)
-	if err != nil {
-		return nil, err
+	if inForce, err = r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with); err != nil {
+		return nil, nil, err
 	}
-	p.merge.Layout = digest
+	p.merge.Layout = inForce.Digest
 	if !p.merge.ConfigChanged {
-		return inForce, nil
+		return inForce, nil, nil
 	}
-	before, _, err := r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, without)
-	if err != nil {
-		return nil, err
+	if ahead, err = r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, without); err != nil {
+		return nil, nil, err
 	}
 	proposed := inForce
 	if trusted {
@@ -206,15 +207,15 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 		for n := range with {
 			with[n].EvenTrusted = with[n].Project == convert.Project(own.Project).Canonical()
 		}
-		if proposed, _, err = r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with); err != nil {
-			return nil, err
+		if proposed, err = r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with); err != nil {
+			return nil, nil, err
 		}
 	}
-	if errs := layout.NewErrors(proposed, before); len(errs) > 0 {
+	if errs := layout.NewErrors(proposed.Layout, ahead.Layout, convert.Project(own.Project).Canonical(), own.Branch); len(errs) > 0 {
 		p.problem(model.ItemConfigError, fmt.Sprintf("%d errors in the proposed configuration; the first: %s: %s", len(errs), errs[0].Where(), errs[0].Message))
 		p.merge.ConfigErrors = convert.ConfigErrors(errs, maxConfigErrors)
 	}
-	return inForce, nil
+	return inForce, ahead, nil
 }
 
 // commitAhead is the commit of a branch before the item's own change.
@@ -230,11 +231,24 @@ func (s *scope) commitAhead(st gozer.PreparedState) string {
 }
 
 // freeze decides the jobs and prepares the further repositories that they need.
-func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l *layout.Layout, changedFiles []string) error {
+func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead *configsource.Config, changedFiles []string) error {
 	own := s.item.Spec.Changes[0]
-	jobs, err := jobgraph.Freeze(l, jobgraph.Input{
-		Project: convert.Project(own.Project), Branch: own.Branch, Pipeline: s.item.Spec.Pipeline, ChangedFiles: changedFiles,
-	})
+	var pipeline gozer.Pipeline
+	if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: s.item.Spec.Pipeline}, &pipeline); err != nil {
+		return fmt.Errorf("pipeline of the item: %w", err)
+	}
+	in := jobgraph.Input{
+		Pipeline: s.item.Spec.Pipeline, PostReview: pipeline.Spec.PostReview, Cache: &l.Jobs,
+		Changes: []jobgraph.Change{{Project: convert.Project(own.Project), Ref: layout.Ref{Branch: own.Branch}, Files: changedFiles}},
+	}
+	if ahead != nil && ahead.Digest != l.Digest {
+		in.Ahead = ahead.Layout
+	}
+	graph, err := jobgraph.Freeze(l.Layout, in)
+	jobs := graph.Jobs
+	if err == nil {
+		err = jobgraph.Runnable(jobs)
+	}
 	if err != nil {
 		p.problem(model.ItemConfigError, "Unable to freeze job graph: "+err.Error())
 		return nil //nolint:nilerr // the author's to mend: trying again changes nothing
@@ -243,9 +257,9 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l *layou
 	if len(jobs) == 0 {
 		return nil
 	}
-	p.jobs = jobs
+	p.jobs, p.layout = jobs, l
 	p.merge.BuildSet = naming.BuildSet(s.item.Name, s.entry.Epoch)
-	p.states, err = r.allStates(ctx, s, p, jobs)
+	p.states, err = r.allStates(ctx, s, p, l, jobs)
 	var broken *merger.Error
 	if merger.IsTerminal(err) && errors.As(err, &broken) {
 		p.merge.Jobs, p.merge.BuildSet = 0, ""
@@ -256,9 +270,9 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l *layou
 }
 
 // allStates adds the branches that jobs need besides those of the changes.
-func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared, jobs []jobgraph.Job) ([]gozer.PreparedState, error) {
+func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared, l *configsource.Config, jobs []*jobgraph.Job) ([]gozer.PreparedState, error) {
 	touched := branchStates(p.merge.States)
-	extra := s.extraBranches(touched, jobs)
+	extra := s.extraBranches(l, touched, jobs)
 	if len(extra) == 0 {
 		return p.merge.States, nil
 	}
@@ -278,7 +292,7 @@ func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared, jobs 
 }
 
 // extraBranches are the branches of playbooks and required projects that no change touches.
-func (s *scope) extraBranches(states []gozer.BranchState, jobs []jobgraph.Job) []model.BranchRef {
+func (s *scope) extraBranches(l *configsource.Config, states []gozer.BranchState, jobs []*jobgraph.Job) []model.BranchRef {
 	var out []model.BranchRef
 	need := func(p model.Project, branch string) {
 		ref := model.BranchRef{Project: p, Branch: branch}
@@ -289,10 +303,12 @@ func (s *scope) extraBranches(states []gozer.BranchState, jobs []jobgraph.Job) [
 	}
 	for _, j := range jobs {
 		for _, b := range slices.Concat(j.PreRun, j.Run, j.PostRun) {
-			need(b.Project, b.Branch)
+			need(b.Origin.Project.Project, b.Origin.Branch)
 		}
-		for _, p := range j.RequiredProjects {
-			need(p, s.branchOf(p))
+		for _, required := range j.RequiredProjects {
+			if p := l.ProjectNamed(required.Name); p != nil {
+				need(p.Project, s.branchOf(p.Project))
+			}
 		}
 	}
 	return out

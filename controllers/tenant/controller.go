@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +25,7 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/controllers/retry"
+	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/hosts"
@@ -151,23 +153,56 @@ func (r *Reconciler) load(ctx context.Context, t *gozer.Tenant) (reason, message
 	if len(heads) > maxHeads {
 		return "LoadFailed", fmt.Sprintf("the repositories have %d branches; at most %d are possible: delete some, or move repositories into another tenant", len(heads), maxHeads), false
 	}
-	l, digest, err := r.Loader.Layout(ctx, t, heads, nil)
+	l, err := r.Loader.Layout(ctx, t, heads, nil)
 	if err != nil {
 		return "LoadFailed", err.Error(), false
 	}
-	unusable, err := r.applyPipelines(ctx, t, l)
+	unusable, err := r.applyPipelines(ctx, t, l.Layout)
 	if err != nil {
 		return "LoadFailed", err.Error(), false
 	}
 	projects, pipelines, jobs := l.Counts()
-	t.Status.Layout = &gozer.TenantLayout{Digest: digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
-	unusable = unusable[:min(len(unusable), maxErrors)]
-	t.Status.Errors = slices.Concat(unusable, convert.ConfigErrors(l.Errors, maxErrors-len(unusable)))
-	t.Status.ErrorCount = int32(len(l.Errors) + len(unusable))
+	t.Status.Layout = &gozer.TenantLayout{Digest: l.Digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
+	r.tell(t, l.Errors(), unusable)
 	if n := t.Status.ErrorCount; n > 0 {
 		return "LoadedWithErrors", fmt.Sprintf("%d errors, see status.errors; what they are about is left out, everything else is in force", n), true
 	}
 	return "Loaded", "the configuration is in force", true
+}
+
+// maxErrorBytes bounds the errors in the status: an object has room for 1.5 MiB, and heads take most of it.
+const maxErrorBytes = 128 << 10
+
+// tell writes the errors into the status, as many as fit; errors before warnings.
+func (r *Reconciler) tell(t *gozer.Tenant, errs []*layout.Error, unusable []gozer.ConfigError) {
+	all := slices.Concat(unusable, convert.ConfigErrors(errs, maxErrors))
+	slices.SortStableFunc(all, func(a, b gozer.ConfigError) int { return strings.Compare(a.Severity, b.Severity) })
+	t.Status.Errors, t.Status.ErrorCount, t.Status.WarningCount = nil, 0, 0
+	bytes := 0
+	for _, e := range all {
+		if bytes += len(e.Message); len(t.Status.Errors) < maxErrors && bytes <= maxErrorBytes {
+			t.Status.Errors = append(t.Status.Errors, e)
+		}
+	}
+	for _, e := range errs {
+		if e.Severity == configlang.SeverityWarning {
+			t.Status.WarningCount++
+		} else {
+			t.Status.ErrorCount++
+		}
+	}
+	for _, e := range unusable {
+		if e.Severity == "warning" {
+			t.Status.WarningCount++
+		} else {
+			t.Status.ErrorCount++
+		}
+	}
+}
+
+// notYet tells what of a pipeline this version does not act on.
+func notYet(pipeline, severity, what string) gozer.ConfigError {
+	return gozer.ConfigError{Severity: severity, Message: convert.Cut(fmt.Sprintf("pipeline %s: %s", pipeline, what), 4000)}
 }
 
 // elder finds a tenant that had the namespace before.
@@ -190,9 +225,17 @@ func (r *Reconciler) elder(ctx context.Context, t *gozer.Tenant) (string, bool) 
 // take is an error of that pipeline; the others are in force.
 func (r *Reconciler) applyPipelines(ctx context.Context, t *gozer.Tenant, l *layout.Layout) (unusable []gozer.ConfigError, err error) {
 	wanted := map[string]bool{}
-	for _, p := range l.Pipelines {
+	for _, p := range l.Pipelines() {
+		spec, refused, left := convert.PipelineSpec(p)
+		for _, what := range left {
+			unusable = append(unusable, notYet(p.Name, "warning", what))
+		}
+		if refused != "" {
+			unusable = append(unusable, notYet(p.Name, "error", refused))
+			continue
+		}
 		wanted[p.Name] = true
-		err := r.applyPipeline(ctx, t, p.Name, convert.PipelineSpec(p))
+		err := r.applyPipeline(ctx, t, p.Name, spec)
 		switch {
 		case apierrors.IsInvalid(err), errors.Is(err, errByHand):
 			unusable = append(unusable, gozer.ConfigError{Severity: "error", Message: convert.Cut(fmt.Sprintf("pipeline %s: %v", p.Name, err), 4000)})

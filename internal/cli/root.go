@@ -31,9 +31,15 @@ func run(ctx context.Context, e *env, args []string) int {
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
 	var wrong usageError
+	var ends exitError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &ends):
+		if ends.Error() != "" {
+			fmt.Fprintf(e.Err, "error: %v\n", err) //nolint:errcheck // nobody is left to tell
+		}
+		return ends.code
 	case errors.As(err, &wrong):
 		fmt.Fprintf(e.Err, "error: %v\nRun the command with --help for how it is used.\n", err) //nolint:errcheck // nobody is left to tell
 		return 2
@@ -79,8 +85,9 @@ A tenant is a namespace: choose it with -n, or by the context of your kubeconfig
 	root.SetErr(e.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	e.flags(root.PersistentFlags())
+	root.AddCommand(e.configCommand(name), e.tenantCommand(name))
 	root.AddCommand(e.statusCommand(name), e.explainCommand(name), e.logsCommand(name),
-		e.enqueueCommand(name), e.dequeueCommand(name), e.buildsCommand(name))
+		e.enqueueCommand(name), e.dequeueCommand(name), e.buildsCommand(name), e.encryptCommand(name))
 	return root
 }
 

@@ -2,168 +2,305 @@ package configlang
 
 import (
 	"fmt"
-	"path"
-	"strings"
-	"unicode"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
 
-var laterJob = later{"protected", "final", "intermediate", "attribute-control", "success-message", "failure-message",
-	"hold-following-changes", "match-on-config-updates", "tags", "provides", "requires", "semaphore", "semaphores",
-	"secrets", "cleanup-run", "ansible-version", "ansible-split-streams", "roles", "override-checkout", "override-branch",
-	"extra-vars", "host-vars", "group-vars", "include-vars", "allowed-projects", "post-review", "deduplicate",
-	"failure-output", "workspace-scheme", "workspace-checkout", "image-build-name"}
-
-func (p *parser) job(n *yaml.Node) Job {
-	j := Job{Pos: p.pos(n)}
-	before := p.failures
-	p.jobAttrs(n, &j, "job"+nameOf(n))
-	if j.Name == "" && p.failures == before {
-		p.fail(j.Pos, "give it a name", "the job has no name")
-	}
-	return j
+// jobAttrs are the attributes of a job, for hints; jobAttr reads each of them.
+var jobAttrs = []string{
+	"name", "parent", "description", "variant-description", "final", "abstract", "protected", "intermediate", "voting",
+	"hold-following-changes", "match-on-config-updates", "post-review", "timeout", "post-timeout", "attempts", "success-message",
+	"failure-message", "success-url", "failure-url", "branches", "files", "irrelevant-files", "tags", "provides", "requires",
+	"dependencies", "semaphore", "semaphores", "secrets", "nodeset", "pre-run", "run", "post-run", "cleanup-run", "ansible-version",
+	"ansible-split-streams", "roles", "required-projects", "override-checkout", "override-branch", "vars", "extra-vars", "host-vars",
+	"group-vars", "include-vars", "allowed-projects", "deduplicate", "failure-output", "workspace-scheme", "workspace-checkout",
+	"image-build-name", "attribute-control",
 }
 
-// jobVariant reads an entry of a project's list of jobs: a name, or {name: attributes}.
-func (p *parser) jobVariant(n *yaml.Node) Job {
-	j := Job{Pos: p.pos(n)}
-	switch {
-	case n.Kind == yaml.ScalarNode:
-		p.name(&j.Name)(n)
-	case n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Kind == yaml.ScalarNode:
-		name := n.Content[0].Value
-		if !p.isNull(n.Content[1]) {
-			p.jobAttrs(n.Content[1], &j, fmt.Sprintf("job %q", cut(name)))
-		}
-		j.Pos = p.pos(n.Content[0])
-		p.name(&j.Name)(n.Content[0])
-	default:
-		p.fail(p.pos(n), `write "- name" or "- name: {voting: false}"`, "this is not a job")
-	}
-	return j
-}
-
-func (p *parser) jobAttrs(n *yaml.Node, j *Job, what string) {
-	ignored := func(*yaml.Node) {}
-	p.read(n, what, attrs{
-		"name":                p.name(&j.Name),
-		"parent":              p.parent(j),
-		"description":         p.str(&j.Description),
-		"variant-description": ignored,
-		"success-url":         ignored,
-		"failure-url":         ignored,
-		"abstract":            p.optBoolean(&j.Abstract),
-		"voting":              p.optBoolean(&j.Voting),
-		"branches":            p.matchers(&j.Branches),
-		"files":               p.matchers(&j.Files),
-		"irrelevant-files":    p.matchers(&j.IrrelevantFiles),
-		"dependencies":        p.dependencies(&j.Dependencies),
-		"nodeset":             p.nodeSetRef(j),
-		"timeout":             integer(p, &j.Timeout, 1),
-		"post-timeout":        integer(p, &j.PostTimeout, 1),
-		"attempts":            integer(p, &j.Attempts, 1),
-		"pre-run":             p.playbooks(&j.PreRun),
-		"run":                 p.playbooks(&j.Run),
-		"post-run":            p.playbooks(&j.PostRun),
-		"required-projects":   p.requiredProjects(&j.RequiredProjects),
-		"vars":                p.vars(&j.Vars),
-	}, laterJob)
-}
-
-// nameOf is ` "unit"` for a mapping that has a name.
-func nameOf(n *yaml.Node) string {
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == "name" && n.Content[i+1].Kind == yaml.ScalarNode {
-				return ` "` + n.Content[i+1].Value + `"`
-			}
-		}
-	}
-	return ""
-}
-
-func (p *parser) parent(j *Job) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		if p.isNull(n) {
-			j.NoParent = true
-			return
-		}
-		j.Parent = new(string)
-		p.name(j.Parent)(n)
-	}
-}
-
-func (p *parser) playbooks(to *[]PlaybookRef) func(*yaml.Node) {
-	return p.each(func(n *yaml.Node) {
-		b := PlaybookRef{Pos: p.pos(n)}
-		if n.Kind == yaml.MappingNode {
-			p.read(n, "a playbook", attrs{"name": p.str(&b.Path)}, later{"semaphores", "cleanup"})
-		} else {
-			p.str(&b.Path)(n)
-		}
-		if !isFilePath(b.Path) {
-			p.fail(b.Pos, "give the path of a file inside the repository", "%q is not a path of a playbook", b.Path)
-		}
-		b.Path = path.Clean(b.Path)
-		*to = append(*to, b)
-	})
-}
-
-// isFilePath says whether the path can be that of a file inside a repository.
-func isFilePath(s string) bool {
-	clean := path.Clean(s)
-	switch {
-	case s == "" || clean == "." || clean == ".." || len(s) > maxPath:
-	case path.IsAbs(clean) || strings.HasPrefix(clean, "../") || strings.HasSuffix(s, "/"):
-	case strings.ContainsFunc(s, unicode.IsControl):
-	default:
-		return true
-	}
-	return false
-}
-
-func (p *parser) requiredProjects(to *[]RequiredProject) func(*yaml.Node) {
-	return p.each(func(n *yaml.Node) {
-		r := RequiredProject{Pos: p.pos(n)}
-		if n.Kind == yaml.MappingNode {
-			p.read(n, "a required project", attrs{"name": p.name(&r.Name)}, later{"override-checkout", "override-branch"})
-			p.needsName(n, "required project", r.Name)
-		} else {
-			p.name(&r.Name)(n)
-		}
-		*to = append(*to, r)
-	})
-}
-
-func (p *parser) dependencies(to *[]Dependency) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		*to = []Dependency{}
-		p.each(func(n *yaml.Node) {
-			d := Dependency{Pos: p.pos(n)}
-			if n.Kind == yaml.MappingNode {
-				p.read(n, "a dependency", attrs{"name": p.name(&d.Name), "soft": p.boolean(&d.Soft)}, nil)
-				p.needsName(n, "dependency", d.Name)
-			} else {
-				p.name(&d.Name)(n)
-			}
-			*to = append(*to, d)
-		})(n)
-	}
-}
-
-// needsName complains of an entry that leaves its name out.
-func (p *parser) needsName(n *yaml.Node, what, name string) {
-	if name == "" && !has(n, "name") {
-		p.fail(p.pos(n), "give it a name", "the %s has no name", what)
-	}
-}
-
-func has(n *yaml.Node, key string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
+func (p *parser) job(n *yaml.Node) *Job {
+	j := &Job{Pos: p.stanza.Pos, Override: overrideByDefault}
+	p.attributes(n, "the job", jobAttrs, []string{"name"}, func(key string, v *yaml.Node) bool {
+		if key == "name" {
+			j.Name = p.name(v)
 			return true
 		}
+		return p.jobAttr(j, key, v)
+	})
+	p.checkJob(j, n)
+	return j
+}
+
+// variant reads an entry of a project's list of jobs: a name, or {name: attributes}.
+func (p *parser) variant(n *yaml.Node) *Job {
+	j := &Job{Pos: p.stanza.Pos, Override: overrideByDefault}
+	if kindOf(n) == kindString {
+		j.Name = p.name(n)
+		return j
 	}
-	return false
+	if kindOf(n) != kindMapping || len(n.Content) == 0 {
+		p.fail(posOf(n), `write "- name" or "- name: {voting: false}"`, "this is not a job, but %s", kindNames[kindOf(n)])
+		return j
+	}
+	key, value := n.Content[0], n.Content[1]
+	j.Name = p.name(key)
+	if kindOf(value) != kindMapping {
+		p.fail(posOf(key), "leave out the colon, or indent the attributes below the name", "the job %q has no attributes", Bound(key.Value))
+		return j
+	}
+	if len(n.Content) > 2 {
+		p.warn(NameUnknownWarning, posOf(n.Content[2]), "", "write each job as an entry of its own", "only the first job of this entry counts; %q is left out", Bound(n.Content[2].Value))
+	}
+	p.attributes(value, fmt.Sprintf("the job %q", Bound(key.Value)), jobAttrs, nil, func(key string, v *yaml.Node) bool { return p.jobAttr(j, key, v) })
+	p.checkJob(j, value)
+	return j
+}
+
+// jobAttr reads one attribute.
+func (p *parser) jobAttr(j *Job, key string, v *yaml.Node) bool {
+	return p.jobFlag(j, key, v) || p.jobSetting(j, key, v) || p.jobRun(j, key, v) || p.jobList(j, key, v)
+}
+
+// jobFlag reads what is true or false.
+func (p *parser) jobFlag(j *Job, key string, v *yaml.Node) bool {
+	switch key {
+	case "final":
+		j.Final = p.boolean(v)
+	case "abstract":
+		j.Abstract = p.boolean(v)
+	case "protected":
+		j.Protected = p.boolean(v)
+	case "intermediate":
+		j.Intermediate = p.boolean(v)
+	case "voting":
+		j.Voting = p.boolean(v)
+	case "hold-following-changes":
+		j.HoldFollowingChanges = p.boolean(v)
+	case "match-on-config-updates":
+		j.MatchOnConfigUpdates = p.boolean(v)
+	case "ansible-split-streams":
+		j.AnsibleSplitStreams = p.boolean(v)
+	case "post-review":
+		j.PostReview = *p.boolean(v)
+		if kindOf(v) == kindBool && !j.PostReview {
+			p.fail(posOf(v), "remove it", "Once set, the post-review attribute may not be unset")
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// jobSetting reads attributes that have one value.
+func (p *parser) jobSetting(j *Job, key string, v *yaml.Node) bool {
+	switch key {
+	case "parent":
+		if j.Base = kindOf(v) == kindNull; !j.Base {
+			j.Parent = p.name(v)
+		}
+	case "description":
+		j.Description = p.str(v)
+	case "variant-description":
+		j.VariantDescription = p.str(v)
+	case "success-url", "failure-url":
+		p.str(v) // Zuul ignores it
+	case "timeout":
+		j.Timeout = p.optInteger(v)
+	case "post-timeout":
+		j.PostTimeout = p.optInteger(v)
+	case "attempts":
+		j.Attempts = p.optInteger(v)
+	case "success-message":
+		j.SuccessMessage = p.optional(v)
+	case "failure-message":
+		j.FailureMessage = p.optional(v)
+	case "override-branch":
+		j.OverrideBranch = p.optional(v)
+	case "override-checkout":
+		j.OverrideCheckout = p.optional(v)
+	case "image-build-name":
+		j.ImageBuildName = p.optional(v)
+	case "ansible-version":
+		j.AnsibleVersion = p.ansibleVersion(v)
+	case "workspace-scheme":
+		s := p.oneOf(v, "golang", "flat", "unique")
+		j.WorkspaceScheme = &s
+	case "workspace-checkout":
+		j.WorkspaceCheckout = p.boolOrAuto(v)
+	case "deduplicate":
+		j.Deduplicate = p.boolOrAuto(v)
+	case "nodeset":
+		p.jobNodeSet(j, v)
+	default:
+		return false
+	}
+	return true
+}
+
+func (p *parser) boolOrAuto(n *yaml.Node) *string {
+	s := "auto"
+	if kindOf(n) == kindString && n.Value == s {
+		return &s
+	}
+	if kindOf(n) != kindBool {
+		p.wrong(n, "true, false or auto")
+		return &s
+	}
+	s = boolTexts[boolWords[n.Value]]
+	return &s
+}
+
+// AnsibleVersions that a job may ask for.
+var AnsibleVersions = []string{"8", "9", "11"}
+
+// ansibleVersion reads a version, that YAML may take for a number.
+func (p *parser) ansibleVersion(n *yaml.Node) *string {
+	switch kindOf(n) {
+	case kindString, kindInt, kindFloat:
+	default:
+		p.wrong(n, "a version")
+	}
+	if !slices.Contains(AnsibleVersions, n.Value) {
+		p.fail(posOf(n), fmt.Sprintf("choose one of %v", AnsibleVersions), "Requested ansible version %s not found", Bound(n.Value))
+	}
+	v := n.Value
+	return &v
+}
+
+func (p *parser) jobNodeSet(j *Job, n *yaml.Node) {
+	if kindOf(n) == kindMapping {
+		j.NodeSet = p.nodeSet(n, "the nodeset", "")
+		return
+	}
+	name := p.name(n)
+	j.NodeSetName = &name
+}
+
+// jobRun reads what a job runs and with what.
+func (p *parser) jobRun(j *Job, key string, v *yaml.Node) bool {
+	switch key {
+	case "pre-run":
+		j.PreRun = p.playbooks(v, false)
+	case "run":
+		j.Run = p.playbooks(v, false)
+	case "post-run":
+		j.PostRun = p.playbooks(v, true)
+	case "cleanup-run":
+		j.CleanupRun = p.playbooks(v, false)
+		for range j.CleanupRun {
+			p.warn(NameCleanupRun, posOf(v), key, "write post-run playbooks with cleanup: true", "The cleanup-run job attribute is deprecated.  Replace it with\npost-run playbooks with the `cleanup` attribute set.")
+		}
+	case "roles":
+		p.each(v, func(n *yaml.Node) { p.role(j, n) })
+	case "secrets":
+		p.each(v, func(n *yaml.Node) { j.Secrets = append(j.Secrets, p.secretUse(n)) })
+	case "semaphore", "semaphores":
+		var list []JobSemaphore
+		p.each(v, func(n *yaml.Node) { list = append(list, p.jobSemaphore(n)) })
+		if key == "semaphores" || j.Semaphores == nil {
+			j.Semaphores = list
+		}
+	case "vars":
+		j.Vars = p.jobVars(j, AttrVars, v, p.vars)
+	case "extra-vars":
+		j.ExtraVars = p.jobVars(j, AttrExtraVars, v, p.vars)
+	case "host-vars":
+		j.HostVars = p.jobVars(j, AttrHostVars, v, p.hostVars)
+	case "group-vars":
+		j.GroupVars = p.jobVars(j, AttrGroupVars, v, p.hostVars)
+	default:
+		return false
+	}
+	return true
+}
+
+// jobVars reads variables that may be marked to replace those of the parent.
+func (p *parser) jobVars(j *Job, a Attr, n *yaml.Node, read func(*yaml.Node) map[string]any) map[string]any {
+	plain, override := p.overridable(n, overrideByDefault.Has(a))
+	j.Override = j.Override.set(a, override)
+	return read(plain)
+}
+
+// jobList reads attributes that are lists.
+func (p *parser) jobList(j *Job, key string, v *yaml.Node) bool {
+	if at := slices.Index(attrNames, key); at >= 0 {
+		a := Attr(at)
+		j.Given = j.Given.With(a)
+		if a != AttrBranches {
+			plain, override := p.overridable(v, overrideByDefault.Has(a))
+			v, j.Override = plain, j.Override.set(a, override)
+		}
+	}
+	switch key {
+	case "tags":
+		j.Tags = sorted(p.strings(v))
+	case "provides":
+		j.Provides = sorted(p.strings(v))
+	case "requires":
+		j.Requires = sorted(p.strings(v))
+	case "failure-output":
+		p.each(v, func(n *yaml.Node) { p.regex(n, key) })
+		j.FailureOutput = sorted(p.strings(v))
+	case "dependencies":
+		p.each(v, func(n *yaml.Node) { j.Dependencies = append(j.Dependencies, p.dependency(n)) })
+	case "required-projects":
+		p.each(v, func(n *yaml.Node) { j.RequiredProjects = append(j.RequiredProjects, p.requiredProject(n)) })
+	case "include-vars":
+		p.each(v, func(n *yaml.Node) { j.IncludeVars = append(j.IncludeVars, p.includeVars(n)) })
+	case "allowed-projects":
+		j.AllowedProjects = p.strings(v)
+	case "branches":
+		j.Branches = p.matchers(v, key)
+	case "files":
+		j.Files = p.matchers(v, key)
+	case "irrelevant-files":
+		j.IrrelevantFiles = p.matchers(v, key)
+	case "attribute-control":
+		p.attributeControl(j, v)
+	default:
+		return false
+	}
+	return true
+}
+
+// sorted is a set as a list.
+func sorted(in []string) []string {
+	slices.Sort(in)
+	return slices.Compact(in)
+}
+
+func (p *parser) attributeControl(j *Job, n *yaml.Node) {
+	controlled := attrNames[:AttrBranches]
+	p.attributes(n, "attribute-control", controlled, nil, func(key string, v *yaml.Node) bool {
+		at := slices.Index(controlled, key)
+		if at < 0 {
+			return false
+		}
+		p.attributes(v, "the control of "+key, []string{"final"}, nil, func(what string, v *yaml.Node) bool {
+			if what != "final" {
+				return false
+			}
+			if !*p.boolean(v) {
+				p.fail(posOf(v), "remove it", "an attribute can be made final, and not be made free again")
+			}
+			j.Finals = j.Finals.With(Attr(at))
+			return true
+		})
+		return true
+	})
+}
+
+// checkJob checks what needs several attributes.
+func (p *parser) checkJob(j *Job, n *yaml.Node) {
+	if j.Intermediate != nil && *j.Intermediate && (j.Abstract == nil || !*j.Abstract) {
+		p.fail(posOf(n), "add abstract: true", "An intermediate job must also be abstract")
+	}
+	slices.SortStableFunc(j.Semaphores, func(a, b JobSemaphore) int { return cmpText(a.Name, b.Name) })
+	for _, b := range slices.Concat(j.PreRun, j.Run, j.PostRun, j.CleanupRun) {
+		for _, s := range j.Semaphores {
+			if slices.Contains(b.Semaphores, s.Name) {
+				p.fail(posOf(n), "use it for one of them", "Semaphore %q specified as both job and playbook semaphore", s.Name)
+			}
+		}
+	}
 }

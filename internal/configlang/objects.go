@@ -1,184 +1,183 @@
 package configlang
 
-import "regexp"
+import "github.com/gozer-dev/gozer/internal/zuulregex"
 
-// Objects are what a set of files defines, in order.
-type Objects struct {
-	Pipelines []Pipeline
-	Jobs      []Job
-	Projects  []Project
-	Templates []Project
-	NodeSets  []NodeSet
-	Queues    []Queue
+// File is what one file says. It is shared and never changed.
+type File struct {
+	// Content is the text, for snippets.
+	Content string
+	Pragma  Pragma
+
+	Pipelines  []*Pipeline
+	Jobs       []*Job
+	Templates  []*Project
+	Projects   []*Project
+	NodeSets   []*NodeSet
+	Secrets    []*Secret
+	Semaphores []*Semaphore
+	Queues     []*Queue
+	Images     []*Image
+	Flavors    []*Flavor
+	Labels     []*Label
+	Sections   []*Section
+	Providers  []*Provider
+
+	Problems []Problem
 }
 
-// Job is one definition or variant of a job (Zuul: job).
-type Job struct {
-	Pos  Pos
-	Name string
-	// Parent is nil when it is not given; NoParent when it is given as null.
-	Parent      *string
-	NoParent    bool
-	Description string
-
-	Abstract *bool
-	Voting   *bool
-	// Branches restrict the changes that the variant is for.
-	Branches []Matcher
-	// Files and IrrelevantFiles restrict it by what a change touches; nil when not given.
-	Files           []Matcher
-	IrrelevantFiles []Matcher
-	// Dependencies are nil when not given.
-	Dependencies     []Dependency
-	NodeSet          *NodeSet
-	NodeSetName      string
-	Timeout          *int64
-	PostTimeout      *int64
-	Attempts         *int32
-	PreRun           []PlaybookRef
-	Run              []PlaybookRef
-	PostRun          []PlaybookRef
-	RequiredProjects []RequiredProject
-	Vars             map[string]any
+// Pragma is how the objects of one file get implied branch matchers (Zuul: pragma).
+type Pragma struct {
+	// ImpliedBranchMatchers turns them on or off; nil leaves it to the project.
+	ImpliedBranchMatchers *bool
+	// ImpliedBranches replace the branch of the file; nil when not given.
+	ImpliedBranches []Matcher
 }
 
-// PlaybookRef is a path in the repository that defines the job.
-type PlaybookRef struct {
-	Pos  Pos
-	Path string
-}
-
-// RequiredProject is another repository of a job's workspace.
-type RequiredProject struct {
-	Pos  Pos
-	Name string
-}
-
-// Dependency is a job that must come first.
-type Dependency struct {
-	Pos  Pos
-	Name string
-	Soft bool
-}
-
-// Matcher is a regular expression, maybe negated. It matches at the start.
+// Matcher is a regular expression of the configuration; negated ones match what it does not.
 type Matcher struct {
-	Pos    Pos
-	Source string
+	Regex  *zuulregex.Regex
 	Negate bool
-	re     *regexp.Regexp
 }
 
-// Match says whether the text fulfils the matcher.
-func (m Matcher) Match(text string) bool {
-	loc := m.re.FindStringIndex(text)
-	return (len(loc) > 0 && loc[0] == 0) != m.Negate
+// Match says whether the text matches from its start.
+func (m Matcher) Match(text string) bool { return m.Regex.Match(text) != m.Negate }
+
+// Search says whether the text matches anywhere.
+func (m Matcher) Search(text string) bool { return m.Regex.Search(text) != m.Negate }
+
+// Ref is a name that refers to another object.
+type Ref struct {
+	Name string
+	Pos  Pos
 }
 
-// NodeSet is a set of nodes (Zuul: nodeset).
+// NodeSet is a set of nodes for a job, or a list of such sets to try in order.
 type NodeSet struct {
-	Pos    Pos
+	// Name is empty for one that is written where it is used.
 	Name   string
+	Pos    Pos
 	Nodes  []Node
 	Groups []NodeGroup
+	// Alternatives are tried in order; then there are no nodes of its own.
+	Alternatives []Alternative
 }
 
-// Node is one node of a nodeset.
+// Alternative is a nodeset by name or written out.
+type Alternative struct {
+	Name    string
+	NodeSet *NodeSet
+}
+
+// Node asks for one machine. It may have several names in the inventory.
 type Node struct {
-	Pos   Pos
-	Name  string
+	Names []string
 	Label string
+	Pos   Pos
 }
 
 // NodeGroup names some nodes of a nodeset.
 type NodeGroup struct {
-	Pos   Pos
 	Name  string
 	Nodes []string
+	Pos   Pos
+}
+
+// Secret is private data of one project (Zuul: secret).
+type Secret struct {
+	Name string
+	Pos  Pos
+	// Data has JSON values, and Encrypted where the file has !encrypted/pkcs1-oaep.
+	Data map[string]any
+}
+
+// Encrypted is ciphertext for the project's key: PKCS#1 OAEP, base64, in chunks.
+type Encrypted struct{ Chunks []string }
+
+// Semaphore bounds how many builds run at once (Zuul: semaphore).
+type Semaphore struct {
+	Name string
+	Pos  Pos
+	Max  int64
 }
 
 // Queue is a change queue that projects may share (Zuul: queue).
 type Queue struct {
-	Pos       Pos
-	Name      string
-	PerBranch bool
+	Name                      string
+	Pos                       Pos
+	PerBranch                 bool
+	AllowCircularDependencies bool
+	DependenciesByTopic       bool
 }
 
-// Project is a project stanza, or a project-template.
+// Image is a name for what nodes run (Zuul: image).
+type Image struct {
+	Name, Type, Description string
+	Pos                     Pos
+}
+
+// Flavor is a name for the size of nodes (Zuul: flavor).
+type Flavor struct {
+	Name, Description string
+	Pos               Pos
+}
+
+// Label is an image on a flavor (Zuul: label).
+type Label struct {
+	Name, Image, Flavor, Description string
+	MinReady, MaxReadyAge            int64
+	Pos                              Pos
+}
+
+// Section is a part of a provider that others build on (Zuul: section).
+type Section struct {
+	Name, Parent, Connection, Description string
+	Abstract                              bool
+	Pos                                   Pos
+	// Config is everything that it says, in JSON values.
+	Config map[string]any
+}
+
+// Provider is where nodes come from (Zuul: provider).
+type Provider struct {
+	Name, Section, Description string
+	Pos                        Pos
+	Config                     map[string]any
+}
+
+// Project is a project stanza or a project-template.
 type Project struct {
-	Pos  Pos
+	// Name as written; empty for the repository that the stanza is in. A name
+	// that begins with ^ is a regular expression.
 	Name string
-	// Templates are names of project-templates.
-	Templates []Ref
-	Branches  []Matcher
-	Queue     *Ref
-	MergeMode string
-	Vars      map[string]any
+	Pos  Pos
+	// NameRegex is set for a name that is a regular expression.
+	NameRegex     *zuulregex.Regex
+	Templates     []string
+	Branches      []Matcher
+	MergeMode     string
+	DefaultBranch string
+	Queue         string
+	Vars          map[string]any
 	// Pipelines in the order of the file.
 	Pipelines []ProjectPipeline
 }
 
-// Ref is a name that refers to another object.
-type Ref struct {
-	Pos  Pos
-	Name string
-}
-
 // ProjectPipeline is what a project does in a pipeline.
 type ProjectPipeline struct {
-	Pos      Pos
-	Pipeline string
-	// Jobs are variants: usually only a name.
-	Jobs []Job
+	Name string
+	Pos  Pos
+	// Jobs are variants, most of them a name only; the same one twice is there once.
+	Jobs     []*Job
+	Debug    bool
+	FailFast *bool
 }
 
-// Pipeline is a workflow (Zuul: pipeline).
-type Pipeline struct {
-	Pos         Pos
-	Name        string
-	Manager     string
-	Description string
-	Precedence  string
-	PostReview  bool
-	Supersedes  []Ref
-	Triggers    []Trigger
-	Require     []Requirement
-	Reject      []Requirement
-	Reporters   map[string][]Reporter // occasion: start, success, failure, dequeue
-	Messages    map[string]string     // start, success, failure, merge-conflict, footer
-
-	Window, WindowFloor, WindowCeiling *int32
-	WindowIncreaseType                 string
-	WindowIncreaseFactor               *int32
-	WindowDecreaseType                 string
-	WindowDecreaseFactor               *int32
-}
-
-// Trigger is one event filter of a connection.
-type Trigger struct {
-	Pos                                         Pos
-	Connection                                  string
-	Event                                       string
-	Actions, Branches, Comments, States, Labels []string
-}
-
-// Requirement is what a change of a connection must have, or must not have.
-type Requirement struct {
-	Pos                                  Pos
-	Connection                           string
-	Open, Merged, Draft, CurrentPatchset *bool
-	Reviews                              []Review
-	Labels                               []string
-}
-
-// Review matches one reviewer's verdict.
-type Review struct{ Type, Username, Permission string }
-
-// Reporter is what to do on a connection.
-type Reporter struct {
-	Pos        Pos
-	Connection string
-	Status     string
-	Comment    bool
-	Merge      bool
+// Pipeline returns what the stanza does in a pipeline.
+func (p *Project) Pipeline(name string) *ProjectPipeline {
+	for i := range p.Pipelines {
+		if p.Pipelines[i].Name == name {
+			return &p.Pipelines[i]
+		}
+	}
+	return nil
 }

@@ -2,62 +2,109 @@ package configlang
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gozer-dev/gozer/internal/zuulregex"
 )
 
-// projectNames are the attributes of a stanza, for hints.
-var projectNames = []string{"branches", "default-branch", "description", "merge-mode", "name", "queue", "templates", "vars"}
+// mergeModes that a project may choose.
+var mergeModes = []string{"merge", "merge-resolve", "cherry-pick", "squash-merge", "rebase"}
 
-func (p *parser) project(n *yaml.Node) Project {
-	pr := Project{Pos: p.pos(n)}
-	known := p.projectAttrs(&pr)
-	known["templates"] = p.refs(&pr.Templates)
-	known["branches"] = p.matchers(&pr.Branches)
-	known["merge-mode"] = p.oneOf(&pr.MergeMode, "merge", "merge-resolve", "merge-recursive", "merge-ort", "cherry-pick", "squash-merge", "rebase")
-	known["default-branch"] = func(n *yaml.Node) {
-		p.fail(p.pos(n), "set it on the code host", "attribute \"default-branch\" of project is not supported by this version of Gozer")
-	}
-	p.read(n, "project"+nameOf(n), known, nil)
-	if len(pr.Name) > 0 && pr.Name[0] == '^' {
-		p.fail(pr.Pos, "write one stanza for each project", "a project stanza for several projects (%s) is not supported by this version of Gozer", pr.Name)
+var projectAttrs = []string{"name", "description", "branches", "vars", "templates", "merge-mode", "default-branch", "queue"}
+
+func (p *parser) project(n *yaml.Node) *Project {
+	pr := &Project{Pos: p.stanza.Pos}
+	p.attributes(n, "the project", projectAttrs, nil, func(key string, v *yaml.Node) bool {
+		switch key {
+		case "templates":
+			p.list(v, func(n *yaml.Node) {
+				if name := p.str(n); !slices.Contains(pr.Templates, name) {
+					pr.Templates = append(pr.Templates, name)
+				}
+			})
+		case "branches":
+			pr.Branches = p.matchers(v, key)
+		case "merge-mode":
+			pr.MergeMode = p.oneOf(v, mergeModes...)
+		case "default-branch":
+			pr.DefaultBranch = p.name(v)
+		default:
+			return p.projectAttr(pr, key, v)
+		}
+		return true
+	})
+	if strings.HasPrefix(pr.Name, "^") && !p.broken {
+		p.nameRegex(pr, n)
 	}
 	return pr
 }
 
-func (p *parser) template(n *yaml.Node) Project {
-	pr := Project{Pos: p.pos(n)}
-	before := p.failures
-	p.read(n, "project-template"+nameOf(n), p.projectAttrs(&pr), nil)
-	if pr.Name == "" && p.failures == before {
-		p.fail(pr.Pos, "give it a name", "the project-template has no name")
+func (p *parser) nameRegex(pr *Project, n *yaml.Node) {
+	re, err := zuulregex.Compile(pr.Name)
+	if err != nil {
+		p.fail(posOf(n), "", "%q is not a regular expression: %v", Bound(pr.Name), err)
 	}
+	pr.NameRegex = re
+}
+
+func (p *parser) template(n *yaml.Node) *Project {
+	pr := &Project{Pos: p.stanza.Pos}
+	p.attributes(n, "the project-template", projectAttrs, []string{"name"}, func(key string, v *yaml.Node) bool { return p.projectAttr(pr, key, v) })
 	return pr
 }
 
-// projectAttrs are common to stanzas and templates. Whatever else is there is a pipeline.
-func (p *parser) projectAttrs(pr *Project) attrs {
-	ignored := func(*yaml.Node) {}
-	return attrs{
-		"name":        p.name(&pr.Name),
-		"description": ignored,
-		"queue": func(n *yaml.Node) {
-			pr.Queue = &Ref{Pos: p.pos(n)}
-			p.name(&pr.Queue.Name)(n)
-		},
-		"vars": p.vars(&pr.Vars),
-		"*": func(pair *yaml.Node) {
-			pp := ProjectPipeline{Pos: p.pos(pair.Content[0]), Pipeline: pair.Content[0].Value}
-			what := fmt.Sprintf("pipeline %q of the project", cut(pp.Pipeline))
-			if pair.Content[1].Kind != yaml.MappingNode {
-				p.fail(pp.Pos, didYouMean(pp.Pipeline, projectNames), "%s must be a mapping of attributes; what is not an attribute of a project is a pipeline", what)
-				return
-			}
-			p.read(pair.Content[1], what, attrs{
-				"jobs":  p.each(func(n *yaml.Node) { pp.Jobs = append(pp.Jobs, p.jobVariant(n)) }),
-				"debug": ignored,
-			}, later{"fail-fast"})
-			pr.Pipelines = append(pr.Pipelines, pp)
-		},
+// projectAttr reads what stanzas and templates have in common. Whatever else is there is a pipeline.
+func (p *parser) projectAttr(pr *Project, key string, v *yaml.Node) bool {
+	switch key {
+	case "name":
+		// A regular expression may be long: its bounds are those of expressions.
+		if pr.Name = p.str(v); !strings.HasPrefix(pr.Name, "^") {
+			pr.Name = p.name(v)
+		}
+	case "description":
+		p.str(v)
+	case "queue":
+		pr.Queue = p.name(v)
+	case "vars":
+		pr.Vars = p.vars(v)
+	default:
+		if kindOf(v) != kindMapping {
+			p.fail(posOf(v), didYouMean(key, projectAttrs), "%q must be a mapping of attributes; what is not an attribute of a project is a pipeline", Bound(key))
+			return true
+		}
+		pr.Pipelines = append(pr.Pipelines, p.projectPipeline(key, v))
 	}
+	return true
+}
+
+func (p *parser) projectPipeline(name string, n *yaml.Node) ProjectPipeline {
+	pp := ProjectPipeline{Name: name, Pos: posOf(n)}
+	p.attributes(n, fmt.Sprintf("the pipeline %q of the project", Bound(name)), []string{"jobs", "debug", "fail-fast"}, nil, func(key string, v *yaml.Node) bool {
+		switch key {
+		case "jobs":
+			p.list(v, func(n *yaml.Node) { pp.add(p.variant(n)) })
+		case "debug":
+			pp.Debug = *p.boolean(v)
+		case "fail-fast":
+			pp.FailFast = p.boolean(v)
+		default:
+			return false
+		}
+		return true
+	})
+	return pp
+}
+
+// add keeps an entry that says something new: the same one twice is one variant.
+func (pp *ProjectPipeline) add(j *Job) {
+	for _, other := range pp.Jobs {
+		if other.Name == j.Name && reflect.DeepEqual(other, j) {
+			return
+		}
+	}
+	pp.Jobs = append(pp.Jobs, j)
 }

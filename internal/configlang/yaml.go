@@ -15,91 +15,50 @@ import (
 
 // Bounds on what a file may be.
 const (
-	maxFileBytes = 1 << 20
+	maxFileBytes = 4 << 20
 	maxDepth     = 100
-	maxNodes     = 200_000
-	// maxErrors bounds the errors of one file that are told.
-	maxErrors = 100
-	// maxMessage bounds one message: names in it come from strangers.
-	maxMessage = 600
-	maxName    = 255
-	maxPath    = 1024
-	// maxRegexp bounds the text of a regular expression, maxRegexpSize the
-	// compiled size of all those of a file.
-	maxRegexp     = 1000
-	maxRegexpSize = 100_000
+	maxNodes     = 500_000
 )
 
-// parser reads one file.
-type parser struct {
-	src    *Source
-	errors []Error
-	// failures counts all errors, also those that are not told.
-	failures int
-	nodes    int
-	// regexpSize is the size of the regular expressions compiled so far.
-	regexpSize int
-}
-
-func (p *parser) fail(pos Pos, hint, format string, args ...any) {
-	p.failAs("", pos, hint, format, args...)
-}
-
-// failAs records an error that has a name.
-func (p *parser) failAs(name string, pos Pos, hint, format string, args ...any) {
-	p.failures++
-	e := Error{Severity: SeverityError, Name: name, Pos: pos, Hint: hint, Message: fmt.Sprintf(format, args...)}
-	if r := []rune(e.Message); len(r) > maxMessage {
-		e.Message = string(r[:maxMessage]) + "…"
-	}
+// document parses the text into nodes without aliases and merge keys; nil when
+// there is nothing to read.
+func (p *parser) document(content string) *yaml.Node {
+	whole := Pos{Line: 1, Column: 1, Width: 1}
 	switch {
-	case p.failures <= maxErrors:
-		p.errors = append(p.errors, e)
-	case p.failures == maxErrors+1:
-		p.errors = append(p.errors, Error{Severity: SeverityError, Pos: Pos{Source: p.src}, Message: "the file has more errors than are shown", Hint: "correct these first"})
-	}
-}
-
-func (p *parser) pos(n *yaml.Node) Pos {
-	width := utf8.RuneCountInString(n.Value)
-	if n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "\n") {
-		width = 1
-	}
-	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		width += 2
-	}
-	return Pos{Source: p.src, Line: n.Line, Column: n.Column, Width: width}
-}
-
-// document parses the file into nodes, with all aliases and merge keys replaced.
-func (p *parser) document() *yaml.Node {
-	whole := Pos{Source: p.src, Line: 1, Column: 1}
-	switch {
-	case len(p.src.Content) > maxFileBytes:
-		p.fail(Pos{Source: p.src}, "split it into several files below zuul.d/", "the file has %d bytes; at most %d are read", len(p.src.Content), maxFileBytes)
+	case len(content) > maxFileBytes:
+		p.fail(Pos{}, "split it into several files below zuul.d/", "the file has %d bytes; at most %d are read", len(content), maxFileBytes)
 		return nil
-	case !utf8.ValidString(p.src.Content):
+	case !utf8.ValidString(content):
 		p.fail(whole, "save it as UTF-8", "the file is not valid UTF-8")
 		return nil
-	case strings.ContainsRune(p.src.Content, 0):
+	case strings.ContainsRune(content, 0):
 		p.fail(whole, "remove it", "the file has a NUL byte")
 		return nil
-	case deep(p.src.Content):
+	case deep(content):
 		p.fail(whole, "", "the file nests values more than %d deep", maxDepth)
 		return nil
 	}
-	doc, err := decode(p.src.Content)
+	doc, err := decode(content)
 	if err != nil {
-		p.fail(p.yamlError(err))
+		p.yamlError(content, err)
 		return nil
 	}
 	if doc == nil || len(doc.Content) == 0 {
 		return nil
 	}
-	return p.expand(doc.Content[0], 0)
+	root := doc.Content[0]
+	c := checker{parser: p}
+	if !c.check(root, 0) {
+		return nil
+	}
+	if c.aliases {
+		p.nodes = 0
+		return p.expand(root, 0)
+	}
+	return root
 }
 
-var errDocuments = errors.New("the file has several YAML documents; only one is read")
+var errDocuments = errors.New("the file has several YAML documents; only one is possible")
 
 // decode reads the only document of a file.
 func decode(content string) (doc *yaml.Node, err error) {
@@ -129,20 +88,24 @@ func decode(content string) (doc *yaml.Node, err error) {
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
 // yamlError turns an error of the library into one with a place.
-func (p *parser) yamlError(err error) (pos Pos, hint, format, message string) {
-	pos = Pos{Source: p.src, Line: 1, Column: 1}
+func (p *parser) yamlError(content string, err error) {
+	at := Pos{Line: 1, Column: 1, Width: 1}
 	if errors.Is(err, errDocuments) {
-		return pos, "remove the line `---` between them", "%s", err.Error()
+		p.fail(at, "remove the line `---` between them", "%v", err)
+		return
 	}
-	message = strings.TrimPrefix(err.Error(), "yaml: ")
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		pos.Line, _ = strconv.Atoi(m[1])
+		if line, err := strconv.ParseInt(m[1], 10, 32); err == nil {
+			at.Line = int32(line)
+		}
 		message = strings.Replace(message, m[0], "", 1)
 	}
-	if strings.Contains(message, "cannot start any token") && strings.Contains(p.src.Content, "\t") {
+	hint := ""
+	if strings.Contains(message, "cannot start any token") && strings.Contains(content, "\t") {
 		hint = "indent with spaces, not with tabs"
 	}
-	return pos, hint, "this is not YAML: %s", message
+	p.fail(at, hint, "this is not YAML: %s", message)
 }
 
 // deep guards the YAML library against nesting that it is slow at, or that
@@ -185,92 +148,102 @@ func dashes(line string) int {
 	return n
 }
 
-// expand replaces aliases by copies and merge keys by what they bring, within
-// bounds. It returns nil when the bounds are exceeded.
-func (p *parser) expand(n *yaml.Node, depth int) *yaml.Node {
-	if p.nodes++; p.nodes > maxNodes {
-		if p.nodes == maxNodes+1 {
-			p.fail(p.pos(n), "use fewer aliases", "the file grows to more than %d values", maxNodes)
-		}
-		return nil
-	}
-	if depth > maxDepth {
-		p.fail(p.pos(n), "", "the file nests values more than %d deep", maxDepth)
-		return nil
-	}
-	if n.Kind == yaml.AliasNode {
-		return p.expand(n.Alias, depth+1)
-	}
-	if len(n.Content) == 0 {
-		return n
-	}
-	out := *n
-	out.Content = make([]*yaml.Node, len(n.Content))
-	for i, c := range n.Content {
-		if out.Content[i] = p.expand(c, depth+1); out.Content[i] == nil {
-			return nil
-		}
-	}
-	if n.Kind == yaml.MappingNode && slices.ContainsFunc(out.Content, isMerge) {
-		out.Content = merge(out.Content)
-	}
-	return &out
+// checker looks at every node once, before anything is made of them.
+type checker struct {
+	*parser
+	// aliases says whether there is anything to expand.
+	aliases bool
 }
 
-func isMerge(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!merge" }
+// knownTags are the tags that a node may have.
+var knownTags = []string{"", "!", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq", "!!timestamp", "!!merge", "!!binary",
+	tagOverride, tagInherit, tagEncrypted}
 
-func notMapping(n *yaml.Node) bool { return n.Kind != yaml.MappingNode }
+// Tags of the language.
+const (
+	tagOverride  = "!override"
+	tagInherit   = "!inherit"
+	tagEncrypted = "!encrypted/pkcs1-oaep"
+)
 
-// badMerge complains of a merge key that brings nothing.
-func (p *parser) badMerge(key *yaml.Node) {
-	p.fail(p.pos(key), "write `<<: *name`", "a merge key needs a mapping")
+// check refuses what makes a whole file unreadable: as in Zuul, one such thing
+// leaves all of the file out, since nobody can tell what was meant.
+func (c *checker) check(n *yaml.Node, depth int) bool {
+	c.nodes++
+	switch {
+	case c.nodes > maxNodes:
+		c.fail(posOf(n), "split the file", "the file has more than %d values", maxNodes)
+		return false
+	case depth > maxDepth:
+		c.fail(posOf(n), "", "the file nests values more than %d deep", maxDepth)
+		return false
+	case n.Kind == yaml.AliasNode:
+		c.aliases = true
+		return true
+	case !slices.Contains(knownTags, n.ShortTag()):
+		c.fail(posOf(n), "remove it", "the tag %q is not known", n.Tag)
+		return false
+	}
+	if n.Kind == yaml.MappingNode && !c.keys(n) {
+		return false
+	}
+	for _, child := range n.Content {
+		if !c.check(child, depth+1) {
+			return false
+		}
+	}
+	return true
 }
 
-// merge replaces "<<: *defaults" by the attributes that are not given otherwise.
-// Those named earlier win.
-func merge(content []*yaml.Node) []*yaml.Node {
-	var out, brought []*yaml.Node
-	for i := 0; i+1 < len(content); i += 2 {
-		key, value := content[i], content[i+1]
+// keys refuses doubled keys and keys that are no scalars.
+func (c *checker) keys(n *yaml.Node) bool {
+	var seen map[string]bool
+	if len(n.Content) > 32 {
+		seen = make(map[string]bool, len(n.Content)/2)
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
 		switch {
-		case !isMerge(key):
-			out = append(out, key, value)
-		case value.Kind == yaml.MappingNode:
-			brought = append(brought, value)
-		case value.Kind == yaml.SequenceNode && !slices.ContainsFunc(value.Content, notMapping):
-			brought = append(brought, value.Content...)
-		default:
-			// Whoever reads the mapping complains of it.
-			out = append(out, key, value)
+		case key.Kind == yaml.AliasNode:
+			c.aliases = true
+			continue
+		case key.Kind != yaml.ScalarNode:
+			c.fail(posOf(key), `a value that begins with "{{" needs quotes`, "the key of a mapping must be a word, not a mapping or a list")
+			return false
+		case isMerge(key):
+			c.aliases = true
+			continue
 		}
-	}
-	seen := map[string]bool{}
-	for i := 0; i < len(out); i += 2 {
-		seen[out[i].Value] = true
-	}
-	for _, b := range brought {
-		for i := 0; i+1 < len(b.Content); i += 2 {
-			if key := b.Content[i]; !seen[key.Value] {
-				seen[key.Value] = true
-				out = append(out, key, b.Content[i+1])
+		double := false
+		if seen != nil {
+			double = seen[key.Value]
+			seen[key.Value] = true
+		} else {
+			for j := 0; j < i; j += 2 {
+				double = double || n.Content[j].Value == key.Value && n.Content[j].Kind == yaml.ScalarNode
 			}
 		}
+		if double {
+			// The place of the mapping is what Zuul tells.
+			c.stanza.Pos = Pos{Line: int32(n.Line), Column: int32(n.Column), Width: 1}
+			c.failAs(NameUnknownError, posOf(key), "remove one of them", "The key %q appears more than once; duplicate keys are not permitted.", key.Value)
+			return false
+		}
 	}
-	return out
+	return true
 }
 
-// coreTags are the tags that say nothing beyond plain YAML.
-var coreTags = []string{"", "!!str", "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq", "!!timestamp", "!!merge"}
+func isMerge(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == "<<" && n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0
+}
 
-// plain says whether a value has no tags that would have to be acted on; it reports them.
-func (p *parser) plain(n *yaml.Node) bool {
-	ok := true
-	if tag := n.ShortTag(); !slices.Contains(coreTags, tag) {
-		p.fail(p.pos(n), "remove it", "the tag %s is not supported by this version of Gozer", tag)
-		ok = false
+func posOf(n *yaml.Node) Pos {
+	width := int32(1)
+	if n.Kind == yaml.ScalarNode && !strings.Contains(n.Value, "\n") {
+		width = int32(min(utf8.RuneCountInString(n.Value), 200))
+		if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+			width += 2
+		}
 	}
-	for _, c := range n.Content {
-		ok = p.plain(c) && ok
-	}
-	return ok
+	return Pos{Line: int32(n.Line), Column: int32(n.Column), Width: max(1, width)}
 }

@@ -1,6 +1,6 @@
 // Package configsource brings a tenant's configuration from git to layout: it
-// asks the merger for branches and files, and keeps what it read by commit,
-// which never changes.
+// asks the merger for branches and files, and keeps what it read by commit, and
+// what it parsed by content; neither changes ever.
 package configsource
 
 import (
@@ -9,41 +9,55 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/tenantfile"
 )
 
-// Hostnames tells the canonical host name of a connection, to tenants that may
-// use it; for others it is an error.
-type Hostnames interface {
-	Hostname(ctx context.Context, connection, tenantNamespace string) (string, error)
+// Connections tells which connections a tenant may use.
+type Connections interface {
+	Connections(ctx context.Context, tenantNamespace string) (map[string]layout.Connection, error)
 }
 
 // Loader reads configuration.
 type Loader struct {
 	Merger merger.Merger
-	Hosts  Hostnames
+	Hosts  Connections
+
+	parsed parsed
 
 	mu      sync.Mutex
 	files   map[string]fileSet
-	layouts map[string]*layout.Layout
+	layouts map[string]*Config
 }
 
 // Bounds on what is kept; what is over is read again.
 const (
-	maxFileSets = 4096
+	maxFileSets = 8192
 	maxLayouts  = 64
 )
 
+// Config is a layout, and the jobs that were made of it.
+type Config struct {
+	*layout.Layout
+	Jobs jobgraph.Cache
+	// Digest says whether two are the same.
+	Digest string
+}
+
+// fileSet is what one commit says.
 type fileSet struct {
-	files  map[string]string
+	files  []layout.File
 	errors []string
 }
 
@@ -51,60 +65,23 @@ type fileSet struct {
 type Project struct {
 	model.Project
 	Trusted bool
-	Spec    gozer.TenantProject
+	Spec    tenantfile.Project
 }
 
 // Projects of the tenant in the order in which they are read: config projects first.
 func (l *Loader) Projects(ctx context.Context, t *gozer.Tenant) ([]Project, error) {
-	var trusted, untrusted []Project
-	for _, s := range t.Spec.Sources {
-		hostname, err := l.Hosts.Hostname(ctx, s.Connection, t.Namespace)
-		if err != nil {
-			return nil, err
-		}
-		project := func(p gozer.TenantProject, isTrusted bool) Project {
-			return Project{Project: model.Project{Connection: s.Connection, Hostname: hostname, Name: p.Name}, Trusted: isTrusted, Spec: p}
-		}
-		for _, p := range s.ConfigProjects {
-			trusted = append(trusted, project(p, true))
-		}
-		for _, p := range s.UntrustedProjects {
-			untrusted = append(untrusted, project(p, false))
-		}
-	}
-	return append(trusted, untrusted...), nil
-}
-
-// Heads asks which branches there are now: the default branch of each project first.
-func (l *Loader) Heads(ctx context.Context, t *gozer.Tenant) ([]gozer.ConfigHead, error) {
-	projects, err := l.Projects(ctx, t)
+	connections, err := l.Hosts.Connections(ctx, t.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	var out []gozer.ConfigHead
-	for _, p := range projects {
-		branches, err := l.Merger.Branches(ctx, p.Project)
-		if err != nil {
-			return nil, fmt.Errorf("branches of %s: %w", p.Name, err)
+	spec := convert.TenantValue(t)
+	var out []Project
+	for _, m := range spec.Projects() {
+		c, ok := connections[m.Connection]
+		if !ok {
+			return nil, fmt.Errorf("the tenant %s has sources of the connection %s, which is not there or does not allow it (spec.allowedTenants)", t.Name, m.Connection)
 		}
-		first := branches.Default
-		if p.Trusted && p.Spec.LoadBranch != "" {
-			first = p.Spec.LoadBranch
-		}
-		add := func(branch string) {
-			out = append(out, gozer.ConfigHead{Project: p.Canonical(), Branch: branch, Commit: branches.Heads[branch]})
-		}
-		if branches.Heads[first] != "" {
-			add(first)
-		}
-		if p.Trusted {
-			continue
-		}
-		for _, b := range slices.Sorted(maps.Keys(branches.Heads)) {
-			if b != first {
-				add(b)
-			}
-		}
+		out = append(out, Project{Project: model.Project{Connection: m.Connection, Hostname: c.Hostname, Name: m.Project.Name}, Trusted: m.Trusted, Spec: m.Project})
 	}
 	return out, nil
 }
@@ -118,12 +95,9 @@ type Overlay struct {
 	EvenTrusted bool
 }
 
-// Digest of the configuration that these commits give.
-func Digest(spec gozer.TenantSpec, heads []gozer.ConfigHead) string {
-	raw, err := json.Marshal(struct {
-		Spec  gozer.TenantSpec
-		Heads []gozer.ConfigHead
-	}{spec, heads})
+// digest of the configuration that these commits give.
+func digest(t *gozer.Tenant, connections map[string]layout.Connection, heads []gozer.ConfigHead, overlays []Overlay) string {
+	raw, err := json.Marshal([]any{t.Spec, connections, heads, overlays})
 	if err != nil {
 		panic(err) // plain data
 	}
@@ -131,103 +105,130 @@ func Digest(spec gozer.TenantSpec, heads []gozer.ConfigHead) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Layout builds the configuration of a tenant at the heads, with overlays in
-// the untrusted projects. Its digest says whether two are the same.
-func (l *Loader) Layout(ctx context.Context, tenant *gozer.Tenant, heads []gozer.ConfigHead, overlays []Overlay) (*layout.Layout, string, error) {
-	spec := tenant.Spec
-	projects, err := l.Projects(ctx, tenant)
+// Layout is the configuration of a tenant at the heads, with overlays.
+func (l *Loader) Layout(ctx context.Context, t *gozer.Tenant, heads []gozer.ConfigHead, overlays []Overlay) (*Config, error) {
+	connections, err := l.Hosts.Connections(ctx, t.Namespace)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	heads = overlay(projects, heads, overlays)
-	digest := Digest(spec, heads)
-	l.mu.Lock()
-	known := l.layouts[digest]
-	l.mu.Unlock()
-	if known != nil {
-		return known, digest, nil
+	projects, err := l.Projects(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	t := layout.Tenant{Name: tenant.Name, DefaultParent: spec.DefaultParent, MaxNodesPerJob: int(spec.MaxNodesPerJob), MaxJobTimeout: spec.MaxJobTimeout}
-	for _, s := range spec.Sources {
-		t.Connections = append(t.Connections, s.Connection)
+	overlays = effective(projects, heads, overlays)
+	key := digest(t, connections, heads, overlays)
+	if c := l.known(key); c != nil {
+		return c, nil
 	}
-	var unreadable []configlang.Error
-	for _, p := range projects {
-		lp, errs, err := l.project(ctx, p, heads)
+	if len(overlays) == 0 {
+		built, err := l.build(ctx, t, connections, projects, heads)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		unreadable = append(unreadable, errs...)
-		t.Projects = append(t.Projects, lp)
+		return l.keep(key, built), nil
 	}
-	built := layout.Build(t)
-	built.Errors = append(unreadable, built.Errors...)
+	base, err := l.Layout(ctx, t, heads, nil)
+	if err != nil {
+		return nil, err
+	}
+	proposal := slices.ContainsFunc(overlays, func(o Overlay) bool { return o.EvenTrusted })
+	changes, err := l.changes(ctx, projects, overlays)
+	if err != nil {
+		return nil, err
+	}
+	return l.keep(key, base.With(proposal, changes...)), nil
+}
+
+func (l *Loader) known(key string) *Config {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.layouts[key]
+}
+
+func (l *Loader) keep(key string, built *layout.Layout) *Config {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.layouts == nil || len(l.layouts) >= maxLayouts {
-		l.layouts = map[string]*layout.Layout{}
+		l.layouts = map[string]*Config{}
 	}
-	l.layouts[digest] = built
-	return built, digest, nil
+	c := &Config{Layout: built, Digest: key}
+	l.layouts[key] = c
+	return c
 }
 
-// overlay puts the overlays of untrusted projects in the place of the heads.
-func overlay(projects []Project, heads []gozer.ConfigHead, overlays []Overlay) []gozer.ConfigHead {
-	trusted := map[string]bool{}
-	known := map[string]bool{}
-	for _, p := range projects {
-		trusted[p.Canonical()], known[p.Canonical()] = p.Trusted, true
-	}
-	out := slices.Clone(heads)
+// effective are the overlays that change anything: of projects and branches
+// that the tenant has, at other commits than the heads.
+func effective(projects []Project, heads []gozer.ConfigHead, overlays []Overlay) []Overlay {
+	var out []Overlay
 	for _, o := range overlays {
-		if trusted[o.Project] && !o.EvenTrusted || !known[o.Project] {
-			continue
+		i := slices.IndexFunc(projects, func(p Project) bool { return p.Canonical() == o.Project })
+		same := func(h gozer.ConfigHead) bool { return h.Project == o.Project && h.Branch == o.Branch }
+		at := slices.IndexFunc(heads, same)
+		switch {
+		case i < 0 || projects[i].Trusted && (!o.EvenTrusted || at < 0) || !projects[i].Trusted && !projects[i].Dynamic(o.Branch):
+		case at >= 0 && heads[at].Commit == o.Commit:
+		default:
+			o.EvenTrusted = projects[i].Trusted
+			out = append(out, o)
 		}
-		i := slices.IndexFunc(out, func(h gozer.ConfigHead) bool { return h.Project == o.Project && h.Branch == o.Branch })
-		if i < 0 {
-			out = append(out, gozer.ConfigHead{Project: o.Project, Branch: o.Branch, Commit: o.Commit})
-			continue
-		}
-		out[i].Commit = o.Commit
 	}
 	return out
 }
 
-// project reads the files of one project at the heads.
-func (l *Loader) project(ctx context.Context, p Project, heads []gozer.ConfigHead) (layout.Project, []configlang.Error, error) {
-	lp := layout.Project{Project: p.Project, Trusted: p.Trusted}
-	if p.Spec.Include != nil {
-		lp.Classes = []string{}
-		for _, c := range *p.Spec.Include {
-			lp.Classes = append(lp.Classes, string(c))
+// Changes are the files of branches at other commits, for layout.NewErrors and the like.
+func (l *Loader) changes(ctx context.Context, projects []Project, overlays []Overlay) ([]layout.Change, error) {
+	var out []layout.Change
+	for _, o := range overlays {
+		i := slices.IndexFunc(projects, func(p Project) bool { return p.Canonical() == o.Project })
+		set, err := l.read(ctx, projects[i], o.Commit)
+		if err != nil {
+			return nil, fmt.Errorf("configuration of %s on %s: %w", projects[i].Name, o.Branch, err)
 		}
+		out = append(out, layout.Change{Project: o.Project, Branch: o.Branch, Files: set.files, Unreadable: set.errors})
 	}
-	var errs []configlang.Error
+	return out, nil
+}
+
+// build reads all files and puts them together.
+func (l *Loader) build(ctx context.Context, t *gozer.Tenant, connections map[string]layout.Connection, projects []Project, heads []gozer.ConfigHead) (*layout.Layout, error) {
+	spec := convert.TenantValue(t)
+	tenant, err := layout.NewTenant(&spec, connections)
+	if err != nil {
+		return nil, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, p := range tenant.Projects {
+		group.Go(func() error { return l.project(ctx, projects[i], p, heads) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return layout.Build(tenant), nil
+}
+
+// project reads the files of one project at the heads.
+func (l *Loader) project(ctx context.Context, p Project, to *layout.Project, heads []gozer.ConfigHead) error {
 	for _, h := range heads {
 		if h.Project != p.Canonical() {
 			continue
 		}
-		if lp.DefaultBranch == "" {
-			lp.DefaultBranch = h.Branch
+		if len(to.Branches) == 0 {
+			to.DefaultBranch = h.Branch
 		}
-		set, err := l.read(ctx, p, h.Commit)
-		if err != nil {
-			return lp, nil, fmt.Errorf("configuration of %s on %s: %w", p.Name, h.Branch, err)
+		set := fileSet{}
+		if len(p.Spec.Include) > 0 {
+			var err error
+			if set, err = l.read(ctx, p, h.Commit); err != nil {
+				return fmt.Errorf("configuration of %s on %s: %w", p.Name, h.Branch, err)
+			}
 		}
-		b := layout.Branch{Name: h.Branch}
-		for _, path := range configlang.Select(set.files, p.Spec.ExtraConfigPaths) {
-			b.Files = append(b.Files, &configlang.Source{Project: p.Canonical(), Branch: h.Branch, Path: path, Content: set.files[path]})
-		}
-		for _, e := range set.errors {
-			errs = append(errs, configlang.Error{Severity: configlang.SeverityError, Message: e,
-				Pos: configlang.Pos{Source: &configlang.Source{Project: p.Canonical(), Branch: h.Branch}}})
-		}
-		lp.Branches = append(lp.Branches, b)
+		to.Branches = append(to.Branches, layout.Branch{Name: h.Branch, Files: set.files, Unreadable: set.errors})
 	}
-	return lp, errs, nil
+	return nil
 }
 
-// read gives the configuration files of a commit.
+// read gives the configuration files of a commit, parsed.
 func (l *Loader) read(ctx context.Context, p Project, commit string) (fileSet, error) {
 	paths := append(slices.Clone(configlang.DefaultPaths), p.Spec.ExtraConfigPaths...)
 	key := fmt.Sprint(p.Canonical(), " ", commit, " ", paths)
@@ -241,9 +242,9 @@ func (l *Loader) read(ctx context.Context, p Project, commit string) (fileSet, e
 	if err != nil {
 		return fileSet{}, err
 	}
-	set = fileSet{files: map[string]string{}, errors: got.Errors}
+	set = fileSet{errors: got.Errors}
 	for _, f := range got.Files {
-		set.files[f.Path] = f.Content
+		set.files = append(set.files, layout.File{Path: f.Path, File: l.parsed.parse(f.Content)})
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

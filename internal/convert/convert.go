@@ -5,6 +5,7 @@ package convert
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -93,23 +95,24 @@ func BranchState(s mergeplan.State) gozer.BranchState {
 	return gozer.BranchState{Project: ProjectRef(s.Project), Branch: s.Branch, Base: s.Base, Commit: s.Commit, Tree: s.Tree}
 }
 
-// FrozenJob for a Build; commitOf gives the commit from which a playbook is taken.
-func FrozenJob(j jobgraph.Job, commitOf func(jobgraph.Playbook) string) (gozer.FrozenJob, error) {
+// FrozenJob for a Build; commitOf gives the commit from which a playbook is
+// taken, required are the projects that the job requires.
+func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, required []model.Project) (gozer.FrozenJob, error) {
 	playbooks := func(in []jobgraph.Playbook) []gozer.Playbook {
 		var out []gozer.Playbook
 		for _, p := range in {
-			out = append(out, gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Project), Branch: p.Branch, Trusted: p.Trusted, Commit: commitOf(p)})
+			out = append(out, gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Origin.Project.Project), Branch: p.Origin.Branch, Trusted: p.Origin.Project.Trusted, Commit: commitOf(p)})
 		}
 		return out
 	}
 	f := gozer.FrozenJob{
-		Name: j.Name, Voting: j.Voting, Attempts: j.Attempts, Timeout: j.Timeout, PostTimeout: j.PostTimeout,
-		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.Nodes),
+		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
+		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.NodeSets[0]),
 	}
 	if f.Run == nil {
 		f.Run = []gozer.Playbook{}
 	}
-	for _, p := range j.RequiredProjects {
+	for _, p := range required {
 		f.RequiredProjects = append(f.RequiredProjects, ProjectRef(p))
 	}
 	if len(j.Vars) > 0 {
@@ -123,10 +126,16 @@ func FrozenJob(j jobgraph.Job, commitOf func(jobgraph.Playbook) string) (gozer.F
 }
 
 // NodeSpecs of a job.
-func NodeSpecs(nodes []jobgraph.Node) []gozer.NodeSpec {
+func NodeSpecs(ns *configlang.NodeSet) []gozer.NodeSpec {
 	var out []gozer.NodeSpec
-	for _, n := range nodes {
-		out = append(out, gozer.NodeSpec{Name: n.Name, Label: n.Label, Groups: n.Groups})
+	for _, n := range ns.Nodes {
+		spec := gozer.NodeSpec{Name: n.Names[0], Label: n.Label}
+		for _, g := range ns.Groups {
+			if slices.Contains(g.Nodes, n.Names[0]) {
+				spec.Groups = append(spec.Groups, g.Name)
+			}
+		}
+		out = append(out, spec)
 	}
 	return out
 }

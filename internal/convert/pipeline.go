@@ -1,60 +1,174 @@
 package convert
 
 import (
+	"fmt"
+
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/match"
 )
 
-// PipelineSpec of a pipeline in a config project.
-func PipelineSpec(p configlang.Pipeline) gozer.PipelineSpec {
-	spec := gozer.PipelineSpec{
-		Manager: gozer.Manager(p.Manager), Description: p.Description, Precedence: p.Precedence, PostReview: p.PostReview,
+// PipelineSpec of a pipeline in a config project. refused says, in words, what
+// keeps this version from working it as it is meant; left is what it leaves out
+// without harm.
+func PipelineSpec(p *configlang.BoundPipeline) (spec gozer.PipelineSpec, refused string, left []string) {
+	spec = gozer.PipelineSpec{
+		Manager: gozer.Manager(p.Manager), Description: p.Description, Precedence: p.Precedence, PostReview: p.PostReview, Supersedes: p.Supersedes,
 		Messages: gozer.Messages{
 			Start: p.Messages["start-message"], Success: p.Messages["success-message"], Failure: p.Messages["failure-message"],
 			MergeConflict: p.Messages["merge-conflict-message"], Footer: p.Messages["footer-message"],
 		},
-		Reporters: gozer.Reporters{
-			Start: reporters(p.Reporters["start"]), Success: reporters(p.Reporters["success"]),
-			Failure: reporters(p.Reporters["failure"]), Dequeue: reporters(p.Reporters["dequeue"]),
-		},
 	}
-	if spec.Precedence == "" {
-		spec.Precedence = "normal"
+	switch {
+	case p.Manager != string(gozer.ManagerDependent) && p.Manager != string(gozer.ManagerIndependent):
+		return spec, "the manager " + p.Manager + notHere, nil
+	case !p.AllowOtherConnections:
+		return spec, "allow-other-connections: false" + notHere, nil
+	case !p.DequeueOnNewPatchset:
+		return spec, "dequeue-on-new-patchset: false" + notHere, nil
+	case p.IgnoreDependencies:
+		return spec, "ignore-dependencies: true" + notHere, nil
+	case p.DisableAfterFailures != nil:
+		return spec, "disable-after-consecutive-failures" + notHere, nil
 	}
-	for _, s := range p.Supersedes {
-		spec.Supersedes = append(spec.Supersedes, s.Name)
+	if spec.Require, refused = requirements(p.Require); refused == "" {
+		spec.Reject, refused = requirements(p.Reject)
 	}
-	for _, t := range p.Triggers {
-		spec.Triggers = append(spec.Triggers, gozer.Trigger{Connection: t.Connection, Event: t.Event, Actions: t.Actions,
-			Branches: t.Branches, Comments: t.Comments, States: t.States, Labels: t.Labels})
+	spec.Triggers, left = triggers(p.Triggers)
+	for _, o := range configlang.Occasions {
+		actions, without := reporters(o, p.Reporters[o])
+		left = append(left, without...)
+		switch o {
+		case "start":
+			spec.Reporters.Start = actions
+		case "success":
+			spec.Reporters.Success = actions
+		case "failure":
+			spec.Reporters.Failure = actions
+		case "dequeue":
+			spec.Reporters.Dequeue = actions
+		default:
+			if len(actions) > 0 {
+				left = append(left, "the reporters of "+o+notHere)
+			}
+		}
 	}
-	spec.Require, spec.Reject = requirements(p.Require), requirements(p.Reject)
+	for _, m := range []string{"enqueue-message", "no-jobs-message", "dequeue-message"} {
+		if p.Messages[m] != "" {
+			left = append(left, m+notHere)
+		}
+	}
 	if p.Manager == string(gozer.ManagerDependent) {
-		spec.Window = window(p)
+		spec.Window = window(p.Pipeline)
 	}
-	return spec
+	return spec, refused, left
 }
 
-func reporters(in []configlang.Reporter) []gozer.ReportAction {
-	var out []gozer.ReportAction
-	for _, r := range in {
-		out = append(out, gozer.ReportAction{Connection: r.Connection, Status: r.Status, Comment: r.Comment, Merge: r.Merge})
+// notHere ends the sentence about something that has no effect.
+const notHere = " has no effect in this version of Gozer"
+
+// host is the driver whose events and reports there are.
+const host = "gitea"
+
+func triggers(in []configlang.Conf) (out []gozer.Trigger, left []string) {
+	for _, c := range in {
+		t := gozer.Trigger{Connection: c.Connection, Event: texts(c, "event")[0]}
+		if c.Driver != host || t.Event == "push" {
+			left = append(left, fmt.Sprintf("the trigger of %s (%s, event %s)%s", c.Connection, c.Driver, t.Event, notHere))
+			continue
+		}
+		t.Actions, t.States, t.Labels = texts(c, "action"), texts(c, "state"), texts(c, "label")
+		var ok [2]bool
+		t.Branches, ok[0] = patterns(c, "branch")
+		t.Comments, ok[1] = patterns(c, "comment")
+		if !ok[0] || !ok[1] || c.Values["ref"] != nil {
+			left = append(left, fmt.Sprintf("a trigger of %s with a negated expression or a ref%s", c.Connection, notHere))
+			continue
+		}
+		out = append(out, t)
 	}
-	return out
+	return out, left
 }
 
-func requirements(in []configlang.Requirement) []gozer.Requirement {
-	var out []gozer.Requirement
-	for _, r := range in {
-		q := gozer.Requirement{Connection: r.Connection, Open: r.Open, Merged: r.Merged, Draft: r.Draft, CurrentPatchset: r.CurrentPatchset, Labels: r.Labels}
-		for _, v := range r.Reviews {
-			q.Reviews = append(q.Reviews, gozer.ReviewRequirement{Type: v.Type, Username: v.Username, Permission: v.Permission})
+// texts are the strings of an attribute; one string for what has none.
+func texts(c configlang.Conf, attr string) []string {
+	switch v := c.Values[attr].(type) {
+	case []string:
+		return v
+	case string:
+		return []string{v}
+	}
+	if attr == "event" {
+		return []string{""}
+	}
+	return nil
+}
+
+// patterns are the expressions of an attribute; not ok if one is negated.
+func patterns(c configlang.Conf, attr string) (out []string, ok bool) {
+	list, _ := c.Values[attr].([]configlang.Matcher)
+	for _, m := range list {
+		if m.Negate || m.Regex.Deprecation() != "" {
+			return nil, false
+		}
+		out = append(out, m.Regex.Pattern())
+	}
+	return out, true
+}
+
+func reporters(occasion string, in []configlang.Conf) (out []gozer.ReportAction, left []string) {
+	for _, c := range in {
+		if c.Driver != host {
+			if c.Driver != "sql" { // history is kept without being asked for
+				left = append(left, fmt.Sprintf("the %s reporter of %s (%s)%s", occasion, c.Connection, c.Driver, notHere))
+			}
+			continue
+		}
+		r := gozer.ReportAction{Connection: c.Connection}
+		r.Status, _ = c.Values["status"].(string)
+		r.Comment, _ = c.Values["comment"].(bool)
+		r.Merge, _ = c.Values["merge"].(bool)
+		out = append(out, r)
+	}
+	return out, left
+}
+
+// requirements must all have an effect: without one, something could merge that must not.
+func requirements(in []configlang.Conf) (out []gozer.Requirement, refused string) {
+	for _, c := range in {
+		if c.Driver != host {
+			return nil, fmt.Sprintf("a requirement of %s (%s)%s", c.Connection, c.Driver, notHere)
+		}
+		q := gozer.Requirement{Connection: c.Connection, Labels: texts(c, "label"), Open: flag(c.Values, "open"), Merged: flag(c.Values, "merged"),
+			Draft: flag(c.Values, "draft"), CurrentPatchset: flag(c.Values, "current-patchset")}
+		if c.Values["status"] != nil {
+			return nil, "the requirement of a status" + notHere
+		}
+		reviews, _ := c.Values["review"].([]configlang.Values)
+		for _, v := range reviews {
+			for _, attr := range []string{"email", "older-than", "newer-than"} {
+				if v[attr] != nil {
+					return nil, "the requirement " + attr + " of a review" + notHere
+				}
+			}
+			r := gozer.ReviewRequirement{}
+			r.Type, _ = v["type"].(string)
+			r.Username, _ = v["username"].(string)
+			r.Permission, _ = v["permission"].(string)
+			q.Reviews = append(q.Reviews, r)
 		}
 		out = append(out, q)
 	}
-	return out
+	return out, ""
+}
+
+func flag(v configlang.Values, attr string) *bool {
+	if b, ok := v[attr].(bool); ok {
+		return &b
+	}
+	return nil
 }
 
 // Defaults of the window (FEATURES 3.3).
@@ -77,12 +191,17 @@ func orText(text, otherwise string) string {
 	return otherwise
 }
 
-func window(p configlang.Pipeline) *gozer.Window {
-	return &gozer.Window{
-		Initial: or(p.Window, defaultWindow), Floor: or(p.WindowFloor, defaultWindowFloor), Ceiling: p.WindowCeiling,
-		IncreaseType: orText(p.WindowIncreaseType, "linear"), IncreaseFactor: or(p.WindowIncreaseFactor, 1),
-		DecreaseType: orText(p.WindowDecreaseType, "exponential"), DecreaseFactor: or(p.WindowDecreaseFactor, 2),
+func window(p *configlang.Pipeline) *gozer.Window {
+	w := &gozer.Window{
+		Initial: int32(or(p.Window, defaultWindow)), Floor: int32(or(p.WindowFloor, defaultWindowFloor)),
+		IncreaseType: orText(p.WindowIncreaseType, "linear"), IncreaseFactor: int32(or(p.WindowIncreaseFactor, 1)),
+		DecreaseType: orText(p.WindowDecreaseType, "exponential"), DecreaseFactor: int32(or(p.WindowDecreaseFactor, 2)),
 	}
+	if p.WindowCeiling != nil {
+		ceiling := int32(*p.WindowCeiling)
+		w.Ceiling = &ceiling
+	}
+	return w
 }
 
 // Window of a queue at its present size.
@@ -92,7 +211,7 @@ func Window(spec gozer.PipelineSpec, size int32, set bool) gate.Window {
 	}
 	w := spec.Window
 	if w == nil {
-		w = window(configlang.Pipeline{})
+		w = window(&configlang.Pipeline{})
 	}
 	if !set {
 		size = w.Initial
@@ -127,18 +246,20 @@ func Requirements(in []gozer.Requirement) []match.Requirement {
 	return out
 }
 
-// ConfigErrors for a status, at most n.
-func ConfigErrors(in []configlang.Error, n int) []gozer.ConfigError {
+// ConfigErrors for a status, at most n; errors before warnings.
+func ConfigErrors(in []*layout.Error, n int) []gozer.ConfigError {
 	var out []gozer.ConfigError
-	for _, e := range in {
-		if len(out) == n {
-			break
+	for _, severity := range []configlang.Severity{configlang.SeverityError, configlang.SeverityWarning} {
+		for _, e := range in {
+			if e.Severity != severity || len(out) == n {
+				continue
+			}
+			c := gozer.ConfigError{Severity: string(e.Severity), Name: e.Name, Line: max(0, e.At.Line), Column: max(0, e.At.Column), Message: Cut(e.Error(), 4096)}
+			if o := e.Origin; o != nil {
+				c.Project, c.Branch, c.File = o.Project.Canonical(), Cut(o.Branch, 255), Cut(o.Path, 1024)
+			}
+			out = append(out, c)
 		}
-		c := gozer.ConfigError{Severity: string(e.Severity), Name: e.Name, Line: int32(max(0, e.Pos.Line)), Column: int32(max(0, e.Pos.Column)), Message: Cut(e.Error(), 4096)}
-		if s := e.Pos.Source; s != nil {
-			c.Project, c.Branch, c.File = s.Project, Cut(s.Branch, 255), Cut(s.Path, 1024)
-		}
-		out = append(out, c)
 	}
 	return out
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/drivers/gitea"
 	"github.com/gozer-dev/gozer/internal/gitrepo"
 	"github.com/gozer-dev/gozer/internal/intake"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
@@ -39,8 +40,10 @@ type Registry struct {
 	Namespace string
 	Now       func() time.Time
 
-	mu    sync.Mutex
-	known map[string]entry
+	mu          sync.Mutex
+	known       map[string]entry
+	listed      []gozer.Connection
+	listedUntil time.Time
 }
 
 type entry struct {
@@ -80,16 +83,36 @@ func (r *Registry) Remote(ctx context.Context, connection string, p model.Projec
 	return h.Remote(p), nil
 }
 
-// Hostname is the canonical host name of a connection, for tenants that may use it.
-func (r *Registry) Hostname(ctx context.Context, connection, tenantNamespace string) (string, error) {
-	e, err := r.find(ctx, connection)
+// Connections are those that a tenant may use, by name.
+func (r *Registry) Connections(ctx context.Context, tenantNamespace string) (map[string]layout.Connection, error) {
+	list, err := r.list(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if !Allows(&e.connection, tenantNamespace) {
-		return "", fmt.Errorf("the connection %s does not allow the tenant %s; add it to spec.allowedTenants", connection, tenantNamespace)
+	out := map[string]layout.Connection{}
+	for i := range list {
+		if c := &list[i]; Allows(c, tenantNamespace) {
+			out[c.Name] = layout.Connection{Driver: c.Spec.Driver, Hostname: HostnameOf(c)}
+		}
 	}
-	return HostnameOf(&e.connection), nil
+	return out, nil
+}
+
+// keepList is for how long the list of connections is good: a reconcile asks several times.
+const keepList = 2 * time.Second
+
+func (r *Registry) list(ctx context.Context) ([]gozer.Connection, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Now().Before(r.listedUntil) {
+		return r.listed, nil
+	}
+	var list gozer.ConnectionList
+	if err := r.Reader.List(ctx, &list, client.InNamespace(r.Namespace)); err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	r.listed, r.listedUntil = list.Items, r.Now().Add(keepList)
+	return r.listed, nil
 }
 
 // HostnameOf is the canonical host name of a connection.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +18,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/intake"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -182,14 +184,32 @@ func TestHostname(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _, _ := newRegistry(t, interceptor.Funcs{}, connection(tc.change), secret(both()))
-			if got, err := r.Hostname(t.Context(), "code", "acme"); got != tc.want || err != nil {
-				t.Errorf("got %q, %v, want %q", got, err, tc.want)
+			want := map[string]layout.Connection{"code": {Driver: "gitea", Hostname: tc.want}}
+			got, err := r.Connections(t.Context(), "acme")
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}
 		})
 	}
-	r, _, _ := newRegistry(t, interceptor.Funcs{})
-	if _, err := r.Hostname(t.Context(), "code", "acme"); err == nil {
-		t.Error("a connection that is not there has a host name")
+}
+
+// TestConnectionsOfTenant: a tenant sees those that allow it, and one that is made soon after.
+func TestConnectionsOfTenant(t *testing.T) {
+	others := connection(func(c *gozer.Connection) { c.Spec.AllowedTenants = []string{"other"} })
+	r, c, clock := newRegistry(t, interceptor.Funcs{}, others, secret(both()))
+	if got, err := r.Connections(t.Context(), "acme"); len(got) != 0 || err != nil {
+		t.Errorf("a connection that does not allow the tenant: %v, %v", got, err)
+	}
+	if got, err := r.Connections(t.Context(), "other"); len(got) != 1 || err != nil {
+		t.Errorf("a connection that allows the tenant: %v, %v", got, err)
+	}
+	more := connection(func(c *gozer.Connection) { c.Name = "more" })
+	if err := c.Create(t.Context(), more); err != nil {
+		t.Fatal(err)
+	}
+	clock.now = clock.now.Add(keepList)
+	if got, err := r.Connections(t.Context(), "acme"); got["more"].Driver != "gitea" || err != nil {
+		t.Errorf("a new connection: %v, %v", got, err)
 	}
 }
 

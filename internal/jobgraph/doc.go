@@ -1,7 +1,7 @@
-// Package jobgraph decides which jobs a change runs and in which order.
+// Package jobgraph decides which jobs run for an item, with which settings and
+// in which order (Zuul: job graph, frozen jobs), and what follows from results.
 //
-// Freeze applies inheritance and variants of a layout to a change: the result
-// holds everything that a build needs and nothing that can change later (Zuul:
-// job graph, frozen job). Advance looks at the jobs of a buildset and says
-// which may start, which are skipped and what the result is.
+// Freeze walks from the stanzas of the project over the definitions of each job
+// and its parents, root first, and lays one over the other by the rules of
+// FEATURES 2.3 and 2.5. Advance says what may start next.
 package jobgraph

@@ -1,8 +1,6 @@
 package jobgraph
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/gozer-dev/gozer/internal/configlang"
@@ -10,245 +8,231 @@ import (
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
-// Input is the change whose jobs are wanted.
-type Input struct {
-	Project  model.Project
-	Branch   string
-	Pipeline string
-	// ChangedFiles of the change; nil when they are not known, in which case all jobs run.
-	ChangedFiles []string
-}
-
-// Job is a job with all its parents and variants applied.
-type Job struct {
-	Name             string
-	Voting           bool
-	Attempts         int32
-	Timeout          int64
-	PostTimeout      int64
-	PreRun, Run      []Playbook
-	PostRun          []Playbook
-	Nodes            []Node
-	RequiredProjects []model.Project
-	Dependencies     []Dependency
-	Vars             map[string]any
-
-	abstract        bool
-	files           []configlang.Matcher
-	irrelevantFiles []configlang.Matcher
-}
-
-// Playbook is one thing to run and where it is from.
-type Playbook struct {
-	Path    string
+// Change is a change whose jobs are wanted.
+type Change struct {
 	Project model.Project
-	// Branch that it is defined on.
-	Branch  string
-	Trusted bool
+	Ref     layout.Ref
+	// Files that it touches; none runs everything.
+	Files []string
 }
 
-// Node is one node that a job runs on.
-type Node struct {
-	Name, Label string
-	Groups      []string
+// Input is an item whose jobs are wanted.
+type Input struct {
+	Pipeline string
+	// PostReview is the pipeline's: it may run what needs a review before.
+	PostReview bool
+	// Changes of the item; several form a cycle. Triggering is the index of the
+	// one that the event was about.
+	Changes    []Change
+	Triggering int
+	// AllFiles leaves file matchers out: every job is in.
+	AllFiles bool
+	// Ahead is the layout that would be in force without the item's own
+	// configuration; nil if it is the same. A job that differs runs whatever
+	// files it is for.
+	Ahead *layout.Layout
+	// Images are those that an event of the image family is about.
+	Images []string
+	// Cache of the layout; nil for none.
+	Cache *Cache
 }
 
-// Dependency is an edge of the graph.
-type Dependency struct {
-	Name string
-	Soft bool
+// Graph is what an item runs.
+type Graph struct {
+	// Jobs in the order of the projects' configuration.
+	Jobs []*Job
+	// Takes says whether any of the projects takes part in the pipeline at all.
+	Takes    bool
+	FailFast bool
+	// Debug has lines that explain the choice, when a stanza asks for it.
+	Debug []string
 }
 
-const defaultAttempts = 3
+// Freeze decides the jobs of an item. The error says, for the author of the
+// change, which rule is broken.
+func Freeze(l *layout.Layout, in Input) (Graph, error) {
+	if in.Cache == nil {
+		in.Cache = &Cache{}
+	}
+	f := freezer{layout: l, in: in}
+	for i, c := range in.Changes {
+		if err := f.change(i, c); err != nil {
+			return f.graph, err
+		}
+	}
+	jobs := deduplicate(f.jobs, in)
+	jobs, err := f.connect(jobs)
+	if err != nil {
+		return f.graph, err
+	}
+	f.graph.Jobs = jobs
+	return f.graph, nil
+}
 
-// Freeze returns the jobs that the change runs, in the order of the project's
-// configuration. The error says, for the author of the change, which rule is broken.
-func Freeze(l *layout.Layout, in Input) ([]Job, error) {
-	variants, projectVars, _ := l.ProjectJobs(in.Project, in.Branch, in.Pipeline)
-	byName := map[string][]configlang.Job{}
-	var names []string
-	for _, v := range variants {
-		if byName[v.Name] == nil {
-			names = append(names, v.Name)
-		}
-		byName[v.Name] = append(byName[v.Name], v)
-	}
-	all := map[string]Job{}
-	for _, name := range names {
-		j, ok, err := freezeJob(l, name, byName[name], in.Branch, projectVars)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			all[name] = j
-		}
-	}
-	if len(all) > maxJobs {
-		return nil, fmt.Errorf("the change has %d jobs in pipeline %s; at most %d are possible", len(all), in.Pipeline, maxJobs)
-	}
-	wanted := selectByFiles(all, in.ChangedFiles)
-	var out []Job
-	for _, name := range names {
-		if !wanted[name] {
+type freezer struct {
+	layout *layout.Layout
+	in     Input
+	graph  Graph
+	jobs   []*Job
+	// ahead are the jobs as they would be without the own configuration.
+	ahead     map[jobKey]*Job
+	aheadDone bool
+}
+
+type jobKey struct {
+	name   string
+	change int
+}
+
+// part is what a project does in a pipeline, from all its stanzas and templates.
+type part struct {
+	names    []string
+	variants map[string][]*layout.Job
+	vars     map[string]any
+	failFast *bool
+	debug    bool
+	takes    bool
+}
+
+// project puts the stanzas of a project together that are for the ref.
+func project(l *layout.Layout, canonical, pipeline string, ref layout.Ref) (part, *Error) {
+	p := part{variants: map[string][]*layout.Job{}}
+	for _, s := range l.Stanzas(canonical) {
+		if !s.Matches(ref) {
 			continue
 		}
-		j := all[name]
-		if err := check(l, j); err != nil {
-			return nil, err
+		for _, name := range s.Templates {
+			templates := l.Templates(name)
+			if len(templates) == 0 {
+				return p, errorf(kindTemplate, "Project template %s not found", name)
+			}
+			for _, t := range templates {
+				if sp := t.In(pipeline); sp != nil && t.Matches(ref) {
+					p.add(sp)
+					p.vars = deepMerge(p.vars, t.Vars)
+				}
+			}
 		}
-		out = append(out, j)
+		p.vars = deepMerge(p.vars, s.Vars)
+		if sp := s.In(pipeline); sp != nil {
+			p.add(sp)
+		}
 	}
-	return resolveDependencies(out)
+	return p, nil
 }
 
-// freezeJob applies the parents' variants, root first, then the project's own.
-func freezeJob(l *layout.Layout, name string, own []configlang.Job, branch string, vars map[string]any) (Job, bool, error) {
-	j := Job{Name: name, Voting: true, Attempts: defaultAttempts, Vars: vars}
-	if name == layout.Noop {
-		for _, v := range own {
-			j.apply(l, v)
+// add takes a job list over. The same template twice adds nothing.
+func (p *part) add(sp *layout.StanzaPipeline) {
+	p.takes = true
+	p.debug = p.debug || sp.Debug
+	if p.failFast == nil {
+		p.failFast = sp.FailFast
+	}
+	for _, j := range sp.Jobs {
+		if p.variants[j.Name] == nil {
+			p.names = append(p.names, j.Name)
 		}
-		return j, true, nil
+		if !slices.Contains(p.variants[j.Name], j) {
+			p.variants[j.Name] = append(p.variants[j.Name], j)
+		}
 	}
-	chain, err := ancestry(l, name, branch)
-	if err != nil || len(chain) == 0 {
-		return j, false, err
+}
+
+func (f *freezer) change(index int, c Change) error {
+	p, err := project(f.layout, c.Project.Canonical(), f.in.Pipeline, c.Ref)
+	if err != nil {
+		return err
 	}
-	for _, v := range chain {
-		j.apply(l, v.Job)
-		j.playbooks(v)
-		// A child of an abstract job may run; a further variant of it may not.
-		j.abstract = j.abstract || v.Name == name && v.Abstract != nil && *v.Abstract
+	if !p.takes {
+		return nil
+	}
+	f.graph.Takes = true
+	for _, name := range p.names {
+		j, err := f.job(name, p, c)
+		if err != nil {
+			return err
+		}
+		if j == nil {
+			continue
+		}
+		j.Change = index
+		j.offFiles = !f.in.AllFiles && !matchesFiles(j, c.Files) && (!j.MatchOnConfigUpdates || !f.updates(j))
+		f.jobs = append(f.jobs, j)
+	}
+	if p.failFast != nil {
+		f.graph.FailFast = *p.failFast
+	}
+	if p.debug {
+		f.graph.Debug = append(f.graph.Debug, explainPart(f, p, c)...)
+	}
+	return nil
+}
+
+// job makes one job of a change; nil if no variant of it is for the change.
+func (f *freezer) job(name string, p part, c Change) (*Job, *Error) {
+	var o overrides
+	var own []*layout.Job
+	for _, v := range p.variants[name] {
+		if v.Matches(c.Ref) {
+			o = o.with(v)
+			own = append(own, v)
+		}
+	}
+	base, err := f.in.Cache.base(f.layout, name, c.Ref, o)
+	if base == nil || err != nil {
+		return nil, err
+	}
+	j := *base
+	j.Vars = deepMerge(p.vars, j.Vars)
+	if j.AnsibleVersion == "" {
+		j.AnsibleVersion = f.layout.DefaultAnsibleVersion
 	}
 	for _, v := range own {
-		j.apply(l, v)
+		if err := j.apply(f.layout, v); err != nil {
+			return nil, err
+		}
+		if err := f.imageAllowed(&j, v); err != nil {
+			return nil, err
+		}
 	}
-	return j, true, nil
+	if len(own) == 0 || j.ImageBuildName != "" && len(f.in.Images) > 0 && !slices.Contains(f.in.Images, j.ImageBuildName) {
+		return nil, nil
+	}
+	return &j, j.resolveNodes(f.layout)
 }
 
-const maxAncestry = 100
+var noNodes = []*configlang.NodeSet{{}}
 
-// ancestry lists the variants of the job's parents and of itself that are for the branch, root first.
-func ancestry(l *layout.Layout, name, branch string) ([]layout.JobVariant, error) {
-	var chain []layout.JobVariant
-	seen := map[string]bool{}
-	for depth := 0; name != ""; depth++ {
-		if seen[name] || depth > maxAncestry {
-			return nil, fmt.Errorf("job %s is its own ancestor; change its parent", name)
-		}
-		seen[name] = true
-		variants := l.Variants(name, branch)
-		if len(variants) == 0 {
-			if depth == 0 {
-				return nil, nil
-			}
-			return nil, fmt.Errorf("the parent job %s has no variant for branch %s", name, branch)
-		}
-		chain = append(slices.Clone(variants), chain...)
-		name = l.ParentOf(variants[0])
+// resolveNodes lists the nodesets to try.
+func (j *Job) resolveNodes(l *layout.Layout) *Error {
+	if j.nodeSet == nil && j.nodeSetName == nil {
+		j.NodeSets = noNodes
+		return nil
 	}
-	return chain, nil
+	name := ""
+	if j.nodeSetName != nil {
+		name = *j.nodeSetName
+	}
+	sets, err := l.NodeSets(name, j.nodeSet)
+	if err != nil {
+		return errorf(kindNodeset, "%v", err)
+	}
+	j.NodeSets = sets
+	return nil
 }
 
-// apply lays one variant over the job.
-func (j *Job) apply(l *layout.Layout, v configlang.Job) {
-	set(&j.Voting, v.Voting)
-	set(&j.Timeout, v.Timeout)
-	set(&j.PostTimeout, v.PostTimeout)
-	set(&j.Attempts, v.Attempts)
-	if v.Files != nil {
-		j.files = v.Files
+// imageAllowed refuses to build another project's image.
+func (f *freezer) imageAllowed(j *Job, v *layout.Job) *Error {
+	if j.ImageBuildName == "" {
+		return nil
 	}
-	if v.IrrelevantFiles != nil {
-		j.irrelevantFiles = v.IrrelevantFiles
+	image := f.layout.Image(j.ImageBuildName)
+	switch {
+	case image == nil:
+		return errorf(kindConfiguration, "The job %q references an unknown image %q", j.Name, j.ImageBuildName)
+	case image.Origin.Project != v.Origin.Project:
+		return errorf(kindConfiguration, "The image build job %q may not be attached to a pipeline in %s while referencing the image %q defined in %s",
+			j.Name, v.Origin.Project.Canonical(), j.ImageBuildName, image.Origin.Project.Canonical())
 	}
-	if v.Dependencies != nil {
-		j.Dependencies = nil
-		for _, d := range v.Dependencies {
-			j.depend(Dependency{Name: d.Name, Soft: d.Soft})
-		}
-	}
-	nodeSet := v.NodeSet
-	if v.NodeSetName != "" {
-		if ns, ok := l.NodeSet(v.NodeSetName); ok {
-			nodeSet = &ns
-		}
-	}
-	if nodeSet != nil {
-		j.Nodes = nodesOf(*nodeSet)
-	}
-	for _, r := range v.RequiredProjects {
-		if p, ok := l.Project(r.Name); ok && !slices.Contains(j.RequiredProjects, p.Project) {
-			j.RequiredProjects = append(slices.Clone(j.RequiredProjects), p.Project)
-		}
-	}
-	j.Vars = deepMerge(j.Vars, v.Vars)
-}
-
-// depend adds an edge; of two to the same job the hard one counts.
-func (j *Job) depend(d Dependency) {
-	for i, other := range j.Dependencies {
-		if other.Name == d.Name {
-			j.Dependencies[i].Soft = other.Soft && d.Soft
-			return
-		}
-	}
-	j.Dependencies = append(j.Dependencies, d)
-}
-
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-// playbooks nests: pre-run from the root inwards, run of the innermost, post-run from the job outwards.
-func (j *Job) playbooks(v layout.JobVariant) {
-	from := func(refs []configlang.PlaybookRef) []Playbook {
-		var out []Playbook
-		for _, r := range refs {
-			out = append(out, Playbook{Path: r.Path, Project: v.Project, Branch: v.Branch, Trusted: v.Trusted})
-		}
-		return out
-	}
-	j.PreRun = append(slices.Clone(j.PreRun), from(v.PreRun)...)
-	if len(v.Run) > 0 {
-		j.Run = from(v.Run)
-	}
-	j.PostRun = append(from(v.PostRun), j.PostRun...)
-}
-
-func nodesOf(ns configlang.NodeSet) []Node {
-	out := []Node{}
-	for _, n := range ns.Nodes {
-		node := Node{Name: n.Name, Label: n.Label}
-		for _, g := range ns.Groups {
-			if slices.Contains(g.Nodes, n.Name) {
-				node.Groups = append(node.Groups, g.Name)
-			}
-		}
-		out = append(out, node)
-	}
-	return out
-}
-
-// deepMerge lays from over into; mappings are merged, everything else is replaced.
-func deepMerge(into, from map[string]any) map[string]any {
-	if len(from) == 0 {
-		return into
-	}
-	out := maps.Clone(into)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for k, v := range from {
-		a, aok := out[k].(map[string]any)
-		b, bok := v.(map[string]any)
-		if aok && bok {
-			out[k] = deepMerge(a, b)
-		} else {
-			out[k] = v
-		}
-	}
-	return out
+	return nil
 }

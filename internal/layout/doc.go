@@ -1,10 +1,14 @@
-// Package layout puts the configuration of all repositories of a tenant
-// together: which pipelines there are, which variants a job has, what each
-// project runs where (Zuul: layout).
+// Package layout puts the files of a tenant's repositories together to the
+// configuration in force (Zuul: tenant layout, dynamic layout).
 //
-// It enforces trust while doing so: pipelines come from config projects only,
-// and an untrusted project configures itself only. What breaks a rule is left
-// out and becomes an error; everything else is in force. Building is a
-// function of the files alone, so a speculative layout is the same call with
-// the proposed files in place of the merged ones.
+// Every project-branch is bound to the tenant once (a chunk): names of projects
+// are resolved, implied branch matchers and trust applied. Objects of one kind
+// and name, from all chunks in the tenant's order, form an entry; an entry is
+// settled by the rules for doubled definitions. Then references are checked.
+//
+//	files -> chunk -> entries by name -> settled -> references checked
+//
+// A Layout is never changed. With makes one that differs in a few branches: it
+// shares every entry that these do not touch, so a change pays for the names
+// that it touches and for what refers to them.
 package layout

@@ -1,182 +1,171 @@
 package layout
 
 import (
+	"slices"
+
 	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
-// Project finds a project by canonical name, or by its name where that is unique.
-func (l *Layout) Project(name string) (Project, bool) {
-	p := l.projects[name]
-	if p == nil {
-		return Project{}, false
+// Variants are all definitions of a job, in order.
+func (l *Layout) Variants(job string) []*Job {
+	if job == Noop {
+		return []*Job{l.noop}
 	}
-	return *p, true
+	return l.jobs.get(job)
 }
 
-// Counts of what is in force, for status.
-func (l *Layout) Counts() (projects, pipelines, jobs int) {
-	return len(l.tenant.Projects), len(l.Pipelines), len(l.jobs)
+// Defined says whether there is any definition of the job.
+func (l *Layout) Defined(job string) bool { return job == Noop || len(l.jobs.get(job)) > 0 }
+
+// ProjectNamed finds a project by its canonical name, or by its name where that is unique.
+func (l *Layout) ProjectNamed(name string) *Project {
+	p, _ := l.project(name)
+	return p
 }
 
-// NodeSet finds a nodeset by name.
-func (l *Layout) NodeSet(name string) (configlang.NodeSet, bool) {
-	ns, ok := l.nodeSets[name]
-	return ns, ok
+// Stanzas of a project, in order.
+func (l *Layout) Stanzas(canonical string) []*Stanza { return l.projects.get(canonical) }
+
+// Templates of a name, in order.
+func (l *Layout) Templates(name string) []*Stanza { return l.templates.get(name) }
+
+// Secret finds a secret.
+func (l *Layout) Secret(name string) *Def[configlang.Secret] { return l.secrets.first(name) }
+
+// HasNodeSet says whether there is a nodeset of that name.
+func (l *Layout) HasNodeSet(name string) bool { return l.nodeSets.first(name) != nil }
+
+// Image finds an image; proposals cannot change these.
+func (l *Layout) Image(name string) *Def[configlang.Image] { return l.static().images.first(name) }
+
+// static is the layout that decides what proposals cannot change.
+func (l *Layout) static() *Layout {
+	if l.inForce != nil {
+		return l.inForce
+	}
+	return l
 }
 
-// MaxNodesPerJob that the tenant allows; negative for no bound.
-func (l *Layout) MaxNodesPerJob() int { return l.tenant.MaxNodesPerJob }
-
-// Variants of a job that are for the branch, in the order of definition.
-func (l *Layout) Variants(job, branch string) []JobVariant {
-	var out []JobVariant
-	for _, v := range l.jobs[job] {
-		if matchesBranch(v.Branches, v.implied, branch) {
-			out = append(out, v)
+// Pipelines in the order of definition.
+func (l *Layout) Pipelines() []*configlang.BoundPipeline {
+	s := l.static()
+	var defs []*Def[configlang.BoundPipeline]
+	s.pipelines.each(func(_ string, e *entry[*Def[configlang.BoundPipeline]]) { defs = append(defs, e.in...) })
+	slices.SortStableFunc(defs, func(a, b *Def[configlang.BoundPipeline]) int {
+		if c := s.compare(a.Origin.chunk, b.Origin.chunk); c != 0 {
+			return c
 		}
+		return slices.Index(a.Origin.chunk.pipelines, a) - slices.Index(b.Origin.chunk.pipelines, b)
+	})
+	out := make([]*configlang.BoundPipeline, len(defs))
+	for i, d := range defs {
+		out[i] = d.Value
 	}
 	return out
 }
 
-// Defined says whether any variant of the job exists.
-func (l *Layout) Defined(job string) bool { return len(l.jobs[job]) > 0 }
-
-// ParentOf is the job that the variant inherits from, or "".
-func (l *Layout) ParentOf(v JobVariant) string { return l.parentOf(v) }
-
-// matchesBranch applies explicit matchers, or the implied one.
-func matchesBranch(explicit []configlang.Matcher, implied, branch string) bool {
-	if len(explicit) == 0 {
-		return implied == "" || implied == branch
+// Pipeline finds a pipeline, or returns nil.
+func (l *Layout) Pipeline(name string) *configlang.BoundPipeline {
+	if d := l.static().pipelines.first(name); d != nil {
+		return d.Value
 	}
-	for _, m := range explicit {
-		if m.Match(branch) {
+	return nil
+}
+
+// SemaphoreMax is how many may hold a semaphore; one that is not defined has room for one.
+func (l *Layout) SemaphoreMax(name string) int64 {
+	if d := l.static().semaphores.first(name); d != nil {
+		return d.Value.Max
+	}
+	return 1
+}
+
+// Queue is the change queue of a project: the first that a stanza or template
+// of it names. It is not evaluated speculatively. ok is false if there is none;
+// a queue that is not defined has a queue's defaults.
+func (l *Layout) Queue(canonical string) (configlang.Queue, bool) {
+	s := l.static()
+	for _, st := range s.Stanzas(canonical) {
+		names := []string{st.Queue}
+		for _, t := range st.Templates {
+			for _, ts := range s.Templates(t) {
+				names = append(names, ts.Queue)
+			}
+		}
+		for _, n := range names {
+			if n == "" {
+				continue
+			}
+			if d := s.queues.first(n); d != nil {
+				return *d.Value, true
+			}
+			return configlang.Queue{Name: n}, true
+		}
+	}
+	return configlang.Queue{}, false
+}
+
+// InPipeline says whether a project has anything to do in a pipeline on any branch.
+func (l *Layout) InPipeline(canonical, pipeline string) bool {
+	for _, s := range l.Stanzas(canonical) {
+		if s.In(pipeline) != nil {
 			return true
 		}
-	}
-	return false
-}
-
-// effective calls visit for each template and stanza of the project that is
-// for the branch: the templates of a stanza come before it.
-func (l *Layout) effective(project model.Project, branch string, visit func(s stanza)) {
-	for _, s := range l.stanzas[project.Canonical()] {
-		if !matchesBranch(s.Branches, s.implied, branch) {
-			continue
-		}
-		for _, r := range s.Templates {
-			for _, t := range l.templates[r.Name] {
-				if matchesBranch(nil, t.implied, branch) {
-					visit(t)
-				}
-			}
-		}
-		visit(s)
-	}
-}
-
-// InPipeline says whether the project has anything to do in a pipeline on any branch.
-func (l *Layout) InPipeline(project model.Project, pipeline string) bool {
-	for _, s := range l.stanzas[project.Canonical()] {
-		candidates := []stanza{s}
-		for _, r := range s.Templates {
-			candidates = append(candidates, l.templates[r.Name]...)
-		}
-		for _, c := range candidates {
-			for _, pp := range c.Pipelines {
-				if pp.Pipeline == pipeline {
-					return true
-				}
+		for _, name := range s.Templates {
+			if slices.ContainsFunc(l.Templates(name), func(t *Stanza) bool { return t.In(pipeline) != nil }) {
+				return true
 			}
 		}
 	}
 	return false
 }
 
-// ProjectJobs are the variants that the project attaches in a pipeline, in
-// order, and whether the project is in the pipeline at all.
-func (l *Layout) ProjectJobs(project model.Project, branch, pipeline string) (variants []configlang.Job, vars map[string]any, in bool) {
-	l.effective(project, branch, func(s stanza) {
-		vars = mergeVars(vars, s.Vars)
-		for _, pp := range s.Pipelines {
-			if pp.Pipeline != pipeline {
-				continue
-			}
-			in = true
-			for _, j := range pp.Jobs {
-				if matchesBranch(j.Branches, "", branch) {
-					variants = append(variants, j)
-				}
-			}
-		}
-	})
-	return variants, vars, in
+// QueueName is the name of the change queue that changes of a project share in
+// dependent pipelines: the queue of the project, or the project's own.
+func (l *Layout) QueueName(p model.Project, branch string) string {
+	q, shared := l.Queue(p.Canonical())
+	switch {
+	case shared && q.PerBranch:
+		return q.Name + ":" + branch
+	case shared:
+		return q.Name
+	case len(l.byName[p.Name]) > 1:
+		return p.Canonical() // the short name is not unique
+	}
+	return p.Name
 }
 
-func mergeVars(into, from map[string]any) map[string]any {
-	if len(from) == 0 {
-		return into
-	}
-	out := make(map[string]any, len(into)+len(from))
-	for k, v := range into {
-		out[k] = v
-	}
-	for k, v := range from {
-		out[k] = v
-	}
-	return out
-}
-
-// Queue is the name of the change queue that changes of the project share in
-// dependent pipelines: the first one named in its stanzas, or its own.
-func (l *Layout) Queue(project model.Project, branch string) string {
-	for _, s := range l.stanzas[project.Canonical()] {
-		candidates := []stanza{s}
-		for _, r := range s.Templates {
-			candidates = append(candidates, l.templates[r.Name]...)
-		}
-		for _, c := range candidates {
-			if c.Queue == nil {
-				continue
-			}
-			if l.queues[c.Queue.Name].PerBranch {
-				return c.Queue.Name + ":" + branch
-			}
-			return c.Queue.Name
+// MergeMode of a project: the first that a stanza chooses, or the host's default.
+func (l *Layout) MergeMode(canonical string) string {
+	for _, st := range l.Stanzas(canonical) {
+		if st.MergeMode != "" {
+			return st.MergeMode
 		}
 	}
-	if l.projects[project.Name] == nil {
-		return project.Canonical() // the short name is not unique
-	}
-	return project.Name
-}
-
-// MergeMode of the project; the first one set in its stanzas, or "merge".
-func (l *Layout) MergeMode(project model.Project) string {
-	for _, s := range l.stanzas[project.Canonical()] {
-		if s.MergeMode != "" {
-			return s.MergeMode
-		}
+	if p := l.byCanonical[canonical]; p != nil {
+		return p.DefaultMergeMode
 	}
 	return "merge"
 }
 
-// NewErrors are the errors of a layout that another one does not have.
-func NewErrors(proposed, inForce *Layout) []configlang.Error {
-	known := map[string]int{}
-	for _, e := range inForce.Errors {
-		known[e.Key()]++
-	}
-	var out []configlang.Error
-	for _, e := range proposed.Errors {
-		if known[e.Key()] > 0 {
-			known[e.Key()]--
-			continue
-		}
-		if e.Severity == configlang.SeverityError {
-			out = append(out, e)
+// DefaultBranch of a project: the first that a stanza names, or the host's.
+func (l *Layout) DefaultBranch(p *Project) string {
+	for _, st := range l.Stanzas(p.Canonical()) {
+		if st.DefaultBranch != "" {
+			return st.DefaultBranch
 		}
 	}
-	return out
+	return p.DefaultBranch
+}
+
+// Counts of what is in force, for status.
+func (l *Layout) Counts() (projects, pipelines, jobs int) {
+	l.static().pipelines.each(func(_ string, e *entry[*Def[configlang.BoundPipeline]]) { pipelines += len(e.in) })
+	l.jobs.each(func(_ string, e *entry[*Job]) {
+		if len(e.in) > 0 {
+			jobs++
+		}
+	})
+	return len(l.Projects), pipelines, jobs
 }

@@ -1,106 +1,252 @@
 package layout
 
 import (
-	"maps"
+	"fmt"
 	"slices"
 
 	"github.com/gozer-dev/gozer/internal/configlang"
 )
 
-// Noop is built in: it needs no definition and always succeeds.
-const Noop = "noop"
+// problem is what a reference check finds.
+type problem struct {
+	name, hint, message string
+	// word is what the place is found by, in the text of the stanza.
+	word string
+}
 
-// checkReferences leaves out what refers to something that is not there. It
-// runs after everything was added, because order does not matter for references.
-func (l *Layout) checkReferences() {
-	// A job that goes may be the parent of another: until no more go.
-	for before := -1; before != len(l.Errors); {
-		before = len(l.Errors)
-		for _, name := range slices.Sorted(maps.Keys(l.jobs)) {
-			l.jobs[name] = slices.DeleteFunc(l.jobs[name], func(j JobVariant) bool { return !l.jobResolves(j) })
-			if len(l.jobs[name]) == 0 {
-				delete(l.jobs, name)
+// at says which word of the stanza is wrong.
+func (p *problem) at(word string) *problem {
+	p.word = word
+	return p
+}
+
+func problemf(name, hint, format string, args ...any) *problem {
+	return &problem{name: name, hint: hint, message: fmt.Sprintf(format, args...)}
+}
+
+// found records a reference error of an object.
+func (l *Layout) found(o *Origin, owner any, at configlang.Stanza, p *problem) {
+	if p == nil {
+		return
+	}
+	l.complain(o, owner, at, true, p.name, p.hint, "%s", p.message)
+	if e := l.errs[len(l.errs)-1]; p.word != "" && o != nil && o.File != nil {
+		if found, ok := configlang.FindWord(o.File.Content, at.Pos, p.word); ok {
+			e.At = found
+		}
+	}
+}
+
+// checkAll checks the references of everything.
+func (l *Layout) checkAll() {
+	l.nodeSets.each(func(_ string, e *entry[*Def[configlang.NodeSet]]) { l.checkNodeSets(e.in) })
+	l.jobs.each(func(_ string, e *entry[*Job]) { l.checkJobs(e.in) })
+	l.checkLoops()
+	l.pipelines.each(func(_ string, e *entry[*Def[configlang.BoundPipeline]]) { l.checkPipelines(e.in) })
+	l.checkImages()
+	l.templates.each(func(_ string, e *entry[*Stanza]) { l.checkTemplates(e.in) })
+	l.projects.each(func(_ string, e *entry[*Stanza]) { l.checkProjects(e.in) })
+}
+
+func (l *Layout) checkNodeSets(list []*Def[configlang.NodeSet]) {
+	for _, d := range list {
+		_, p := l.flatten(&configlang.Alternative{NodeSet: d.Value}, nil)
+		l.found(d.Origin, d, d.stanza(), p)
+	}
+}
+
+// flatten lists the nodesets to try, in order. One that is met twice is a loop,
+// or tried in vain.
+func (l *Layout) flatten(a *configlang.Alternative, seen []*configlang.NodeSet) ([]*configlang.NodeSet, *problem) {
+	var out []*configlang.NodeSet
+	var walk func(a *configlang.Alternative) *problem
+	walk = func(a *configlang.Alternative) *problem {
+		ns := a.NodeSet
+		if ns == nil {
+			d := l.nodeSets.first(a.Name)
+			if d == nil {
+				return problemf(configlang.NameNodesetNotFound, "define it, or name another", "The nodeset %q was not found.", a.Name).at(a.Name)
+			}
+			ns = d.Value
+		}
+		if slices.ContainsFunc(seen, func(o *configlang.NodeSet) bool { return o == ns || sameText(o, ns) }) {
+			return problemf("", "name each alternative once", "Nodeset cycle detected on %q", ns.Name)
+		}
+		seen = append(seen, ns)
+		if len(ns.Alternatives) == 0 {
+			out = append(out, ns)
+			return nil
+		}
+		for i := range ns.Alternatives {
+			if p := walk(&ns.Alternatives[i]); p != nil {
+				return p
+			}
+		}
+		return nil
+	}
+	p := walk(a)
+	return out, p
+}
+
+// NodeSets lists the nodesets that a job's choice stands for, to try in order.
+func (l *Layout) NodeSets(named string, written *configlang.NodeSet) ([]*configlang.NodeSet, error) {
+	out, p := l.flatten(&configlang.Alternative{Name: named, NodeSet: written}, nil)
+	if p != nil {
+		return nil, &ReferenceError{Name: p.name, Message: p.message}
+	}
+	return out, nil
+}
+
+// ReferenceError says that something named is not there.
+type ReferenceError struct{ Name, Message string }
+
+func (e *ReferenceError) Error() string { return e.Message }
+
+func (l *Layout) checkJobs(list []*Job) {
+	for _, j := range list {
+		l.found(j.Origin, j, j.stanza(), l.checkVariant(j))
+	}
+}
+
+// checkVariant checks what a definition or a variant refers to; the first error counts.
+func (l *Layout) checkVariant(j *Job) *problem {
+	if p := l.checkParent(j); p != nil {
+		return p
+	}
+	if j.NodeSetName != nil || j.NodeSet != nil {
+		sets, p := l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet}, nil)
+		if p != nil {
+			return p
+		}
+		for _, ns := range sets {
+			if l.MaxNodesPerJob != -1 && len(ns.Nodes) > l.MaxNodesPerJob {
+				return problemf("", "use fewer nodes", "The job %q exceeds tenant max-nodes-per-job %d.", j.Name, l.MaxNodesPerJob)
 			}
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(l.stanzas)) {
-		for i := range l.stanzas[key] {
-			l.resolveStanza(&l.stanzas[key][i])
+	for _, d := range j.Dependencies {
+		if !l.Defined(d.Name) {
+			return notDefined(d.Name)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(l.templates)) {
-		for i := range l.templates[key] {
-			l.resolveStanza(&l.templates[key][i])
+	if len(j.PreRun)+len(j.Run)+len(j.PostRun)+len(j.CleanupRun) == 0 {
+		return nil // its secrets reach nothing
+	}
+	for _, s := range j.Secrets {
+		d := l.secrets.first(s.Name)
+		switch {
+		case d == nil:
+			return problemf("", "define it in the same project", "The secret %q was not found.", s.Name).at(s.Name)
+		case !d.Origin.sameProject(j.Origin):
+			return problemf("", "define a secret in this project", "Unable to use secret %s.  Secrets must be defined in the same project in which they are used", s.Name).at(s.Name)
 		}
 	}
+	return nil
 }
 
-func (l *Layout) jobResolves(j JobVariant) bool {
-	if parent := l.parentOf(j); parent != "" && parent != j.Name && len(l.jobs[parent]) == 0 {
-		l.fail(j.Pos, "", "define it, or name another parent", "job %q has the parent %q, which is not defined", j.Name, parent)
-		return false
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
 	}
-	return l.variantResolves(j.Job)
+	return *s
 }
 
-// variantResolves checks what any variant may refer to.
-func (l *Layout) variantResolves(j configlang.Job) bool {
-	if m := l.tenant.MaxJobTimeout; m >= 0 && (j.Timeout != nil && *j.Timeout > m || j.PostTimeout != nil && *j.PostTimeout > m) {
-		l.fail(j.Pos, "Max Timeout Exceeded", "ask for less", "job %q asks for a longer timeout than the tenant allows (%d s)", j.Name, m)
-		return false
-	}
-	if j.NodeSetName != "" {
-		if _, ok := l.nodeSets[j.NodeSetName]; !ok {
-			l.fail(j.Pos, "Nodeset Not Found", "define it, or name another", "job %q uses the nodeset %q, which is not defined", j.Name, j.NodeSetName)
-			return false
-		}
-	}
-	for _, r := range j.RequiredProjects {
-		if l.projects[r.Name] == nil {
-			l.fail(r.Pos, "Project Not Found", "add it to the tenant", "job %q requires the project %q, which is not in the tenant", j.Name, r.Name)
-			return false
-		}
-	}
-	return true
+func notDefined(name string) *problem {
+	return problemf("", "define it, or name another", "Job %s not defined", name).at(name)
 }
 
-// resolveStanza works on copies: what was parsed is shared with other layouts.
-func (l *Layout) resolveStanza(s *stanza) {
-	s.Pipelines = slices.Clone(s.Pipelines)
-	s.Templates = slices.DeleteFunc(slices.Clone(s.Templates), func(r configlang.Ref) bool {
-		if len(l.templates[r.Name]) > 0 {
-			return false
-		}
-		l.fail(r.Pos, "Template Not Found", "define it, or name another", "the project-template %q is not defined", r.Name)
-		return true
-	})
-	if s.Queue != nil {
-		if _, ok := l.queues[s.Queue.Name]; !ok {
-			l.fail(s.Queue.Pos, "", `define it with "- queue: {name: ...}"`, "the queue %q is not defined", s.Queue.Name)
-			s.Queue = nil
-		}
+// checkParent complains only when no variant of the parent could do.
+func (l *Layout) checkParent(j *Job) *problem {
+	if j.Parent == "" || j.Base {
+		return nil
 	}
-	for i := range s.Pipelines {
-		pp := &s.Pipelines[i]
-		pp.Jobs = slices.DeleteFunc(slices.Clone(pp.Jobs), func(j configlang.Job) bool {
-			if j.Name != Noop && len(l.jobs[j.Name]) == 0 {
-				l.fail(j.Pos, "", "define it, or name another", "the job %q is not defined", j.Name)
-				return true
-			}
-			return !l.variantResolves(j)
-		})
+	parents := l.Variants(j.Parent)
+	if len(parents) == 0 {
+		return notDefined(j.Parent)
 	}
-}
-
-// parentOf is the name of the job that a definition inherits from, or "".
-func (l *Layout) parentOf(j JobVariant) string {
+	none := func(can func(*Job) bool) bool { return !slices.ContainsFunc(parents, can) }
 	switch {
-	case j.NoParent:
-		return ""
-	case j.Parent != nil:
-		return *j.Parent
-	case j.Name == l.tenant.DefaultParent:
-		return ""
+	case none(func(p *Job) bool { return !set(p.Final) }):
+		return problemf("", "inherit from another job", "The parent of job %q, %q is final and can not act as a parent", j.Name, j.Parent).at(j.Parent)
+	case none(func(p *Job) bool { return !set(p.Intermediate) }) && !set(j.Abstract):
+		return problemf("", "make it abstract", "The parent of job %q, %q is intermediate but %q is not abstract", j.Name, j.Parent, j.Name).at(j.Parent)
+	case none(func(p *Job) bool { return !set(p.Protected) }) && !parents[0].Origin.sameProject(j.Origin):
+		return problemf("", "inherit from another job", "The parent of job %q, %q is a protected job in a different project", j.Name, j.Parent).at(j.Parent)
 	}
-	return l.tenant.DefaultParent
+	return nil
+}
+
+func set(b *bool) bool { return b != nil && *b }
+
+func (l *Layout) checkPipelines(list []*Def[configlang.BoundPipeline]) {
+	for _, d := range list {
+		for _, name := range d.Value.Supersedes {
+			if l.pipelines.first(name) == nil {
+				l.found(d.Origin, d, d.stanza(), problemf("", "name a pipeline of the tenant", "The pipeline %q supercedes an unknown pipeline %s.", d.name, name).at(name))
+				break
+			}
+		}
+	}
+}
+
+// checkTemplates tells errors of templates that are used, once for each use.
+func (l *Layout) checkTemplates(list []*Stanza) {
+	for _, t := range list {
+		p := l.checkStanza(t)
+		if p == nil {
+			continue
+		}
+		if uses := l.usesOf(t.Name); uses > 0 {
+			l.found(t.Origin, t, t.stanza(), p)
+			l.errs[len(l.errs)-1].Uses = uses
+		}
+	}
+}
+
+// usesOf counts the stanzas that use a template and that are looked at as far as it.
+func (l *Layout) usesOf(template string) int {
+	uses := 0
+	l.projects.each(func(_ string, e *entry[*Stanza]) {
+		for _, s := range e.in {
+			for _, name := range s.Templates {
+				if l.templates.first(name) == nil {
+					break
+				}
+				if name == template {
+					uses++
+				}
+			}
+		}
+	})
+	return uses
+}
+
+func (l *Layout) checkProjects(list []*Stanza) {
+	for _, s := range list {
+		l.found(s.Origin, s, s.stanza(), l.checkProject(s))
+	}
+}
+
+func (l *Layout) checkProject(s *Stanza) *problem {
+	for _, name := range s.Templates {
+		if l.templates.first(name) == nil {
+			return problemf(configlang.NameTemplateNotFound, "define it, or name another", "The project template %q was not found.", name).at(name)
+		}
+	}
+	return l.checkStanza(s)
+}
+
+// checkStanza checks the job lists; the first error counts.
+func (l *Layout) checkStanza(s *Stanza) *problem {
+	for i := range s.Pipelines {
+		for _, j := range s.Pipelines[i].Jobs {
+			if !l.Defined(j.Name) {
+				return notDefined(j.Name)
+			}
+			if p := l.checkVariant(j); p != nil {
+				return p
+			}
+		}
+	}
+	return nil
 }

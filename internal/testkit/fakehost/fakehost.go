@@ -15,6 +15,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gitrepo"
 	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
@@ -47,8 +48,10 @@ func New() *Host {
 // Host implements the controllers' Hosts: there is one connection.
 func (h *Host) Host(context.Context, string) (drivers.Host, error) { return h, nil }
 
-// Hostname implements the controllers' Hosts.
-func (h *Host) Hostname(context.Context, string, string) (string, error) { return Hostname, nil }
+// Connections implements the controllers' Hosts.
+func (h *Host) Connections(context.Context, string) (map[string]layout.Connection, error) {
+	return map[string]layout.Connection{Connection: {Driver: "gitea", Hostname: Hostname}}, nil
+}
 
 // Project of the host.
 func Project(name string) model.Project {
@@ -64,6 +67,13 @@ func (h *Host) Repo(t testing.TB, name string, files map[string]string) *gitrepo
 	defer h.mu.Unlock()
 	h.repos[name] = r
 	return r
+}
+
+// Push commits to main, as a person who goes around the gate.
+func (h *Host) Push(repo, message string, files map[string]string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.repos[repo].Commit(message, files)
 }
 
 // Open opens a change that adds or replaces files on main.

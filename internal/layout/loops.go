@@ -1,0 +1,49 @@
+package layout
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// checkLoops complains of jobs that are their own ancestors through others. A
+// variant may name its own job as its parent; that adds nothing.
+func (l *Layout) checkLoops() {
+	l.loops = false
+	names := map[string]bool{}
+	l.jobs.each(func(name string, _ *entry[*Job]) { names[name] = true })
+	l.loopsFrom(slices.Sorted(maps.Keys(names)))
+}
+
+// loopsFrom looks upwards from some jobs.
+func (l *Layout) loopsFrom(names []string) {
+	const onPath, done = 1, 2
+	state := map[string]int{}
+	var path []string
+	var visit func(name string)
+	visit = func(name string) {
+		state[name] = onPath
+		path = append(path, name)
+		for _, j := range l.Variants(name) {
+			parent := j.Parent
+			if parent == "" || parent == name || j.Origin == nil {
+				continue
+			}
+			switch state[parent] {
+			case 0:
+				visit(parent)
+			case onPath:
+				l.loops = true
+				loop := append(slices.Clone(path[slices.Index(path, parent):]), parent)
+				l.found(j.Origin, j, j.stanza(), problemf("", "change the parent of one of them", "Job %s is its own ancestor: %s", name, strings.Join(loop, " -> ")))
+			}
+		}
+		path = path[:len(path)-1]
+		state[name] = done
+	}
+	for _, name := range names {
+		if state[name] == 0 {
+			visit(name)
+		}
+	}
+}
