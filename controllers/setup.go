@@ -42,6 +42,8 @@ type Options struct {
 	Build     build.Settings
 	// ItemTTL and EventTTL say how long what is done with is kept.
 	ItemTTL, EventTTL time.Duration
+	// Loader reads configuration; one of its own when it is nil.
+	Loader *configsource.Loader
 	// Now is the clock; time.Now when it is nil.
 	Now func() time.Time
 }
@@ -59,7 +61,10 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		now = time.Now
 	}
 	c := mgr.GetClient()
-	loader := &configsource.Loader{Merger: o.Merger, Hosts: o.Hosts}
+	loader := o.Loader
+	if loader == nil {
+		loader = &configsource.Loader{Merger: o.Merger, Hosts: o.Hosts}
+	}
 	for name, r := range map[string]interface{ SetupWithManager(ctrl.Manager) error }{
 		"connection": &connection.Reconciler{Client: c, Hosts: o.Hosts, Now: now},
 		"tenant":     &tenant.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Now: now},

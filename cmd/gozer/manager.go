@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -25,9 +26,12 @@ import (
 	"github.com/gozer-dev/gozer/controllers"
 	"github.com/gozer-dev/gozer/controllers/build"
 	"github.com/gozer-dev/gozer/internal/apimetrics"
+	"github.com/gozer-dev/gozer/internal/configsource"
+	"github.com/gozer-dev/gozer/internal/confview"
 	"github.com/gozer-dev/gozer/internal/history"
 	"github.com/gozer-dev/gozer/internal/hosts"
 	"github.com/gozer-dev/gozer/internal/logstore"
+	"github.com/gozer-dev/gozer/internal/managerapi"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/projectkeys"
@@ -96,8 +100,10 @@ func runManager(ctx context.Context, f managerFlags) error {
 		return err
 	}
 	registry := &hosts.Registry{Reader: mgr.GetAPIReader(), Namespace: f.namespace, Now: time.Now}
+	mergers := merger.NewClient(f.mergerURL, key)
+	loader := &configsource.Loader{Merger: mergers, Hosts: registry}
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: f.namespace, Key: key, Hosts: registry, Merger: merger.NewClient(f.mergerURL, key), History: past, Logs: logStore{logs},
+		Namespace: f.namespace, Key: key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs},
 		Build: build.Settings{
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
 			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL,
@@ -111,7 +117,12 @@ func runManager(ctx context.Context, f managerFlags) error {
 	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
 	keys := projectkeys.New(mgr.GetClient(), f.namespace)
 	projects := projectkeys.Finder{Reader: mgr.GetClient(), Namespace: f.namespace}
-	api := managerAPI(logs, past, mgr.GetClient(), keys, projects, key, log)
+	api := managerAPI(managerapi.Options{
+		Logs: logs, History: past, Key: key, Log: logr.FromSlogHandler(log.Handler()),
+		ConfigErrors: func(ctx context.Context, tenant string) ([]confview.ErrorRecord, error) {
+			return loader.Errors(ctx, mgr.GetClient(), tenant)
+		},
+	}, mgr.GetClient(), keys, projects)
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, log) })); err != nil {
 		return err
 	}

@@ -36,8 +36,10 @@ type configFlags struct {
 func (e *env) configCommand(name string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Check and explain configuration on disk, without a cluster",
-		Long: `Check and explain configuration on disk, without a cluster.
+		Short: "Check and explain configuration, on disk or in force",
+		Long: `Check and explain configuration. "errors" tells what is wrong with the
+configuration that a tenant has in force; the others work on disk, without a
+cluster.
 
 The projects of a tenant file lie below one or more roots, each as
 ROOT/<name as in the tenant file>: a folder, a git checkout or a bare
@@ -47,7 +49,7 @@ further one, with + for / in the branch's name.`,
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(e.configCheckCommand(name), e.configJobsCommand(name), e.configExplainCommand(name))
+	c.AddCommand(e.configCheckCommand(name), e.configJobsCommand(name), e.configExplainCommand(name), e.configErrorsCommand(name))
 	return c
 }
 

@@ -52,10 +52,7 @@ func (e *env) checkTenants(f *configFlags) error {
 		}
 		all = append(all, l.Errors()...)
 	}
-	if err := e.writeErrors(f.output, all); err != nil {
-		return err
-	}
-	return result(failed, all)
+	return e.checked(f.output, failed, all)
 }
 
 // checkFiles checks files on their own.
@@ -68,16 +65,30 @@ func (e *env) checkFiles(f *configFlags, paths []string) error {
 		}
 		all = append(all, layout.FileErrors(path, configlang.Parse(string(content)))...)
 	}
-	if err := e.writeErrors(f.output, all); err != nil {
+	return e.checked(f.output, false, all)
+}
+
+// checked writes what was found. JSON lines have an error each time that it is
+// met, and the first of each object only, as Zuul counts; the others have all.
+func (e *env) checked(output string, failed bool, errs []*layout.Error) error {
+	var records []confview.ErrorRecord
+	if output == "jsonl" {
+		records = confview.Errors(errs)
+	} else {
+		for _, err := range errs {
+			records = append(records, confview.Error(err))
+		}
+	}
+	if err := e.writeErrors(output, records); err != nil {
 		return err
 	}
-	return result(false, all)
+	return result(failed, records)
 }
 
 // result is the exit code.
-func result(failed bool, errs []*layout.Error) error {
-	for _, err := range errs {
-		failed = failed || err.Severity == configlang.SeverityError
+func result(failed bool, records []confview.ErrorRecord) error {
+	for _, r := range records {
+		failed = failed || r.Severity == string(configlang.SeverityError)
 	}
 	if failed {
 		return errFound
@@ -85,48 +96,31 @@ func result(failed bool, errs []*layout.Error) error {
 	return nil
 }
 
-func (e *env) writeErrors(output string, errs []*layout.Error) error {
+func (e *env) writeErrors(output string, records []confview.ErrorRecord) error {
+	w := newJSONLines(e.Out)
 	switch output {
 	case "jsonl":
-		w := newJSONLines(e.Out)
-		for _, r := range confview.Errors(errs) {
+		for _, r := range records {
 			if err := w.Encode(r); err != nil {
 				return err
 			}
 		}
-		return w.done()
 	case "json":
-		// Editors want all, also the further errors of an object.
-		records := []confview.ErrorRecord{}
-		for _, err := range errs {
-			records = append(records, confview.Error(err))
-		}
-		w := newJSONLines(e.Out)
 		w.SetIndent("", "  ")
-		if err := w.Encode(map[string]any{"errors": records}); err != nil {
+		if err := w.Encode(map[string]any{"errors": append([]confview.ErrorRecord{}, records...)}); err != nil {
 			return err
 		}
-		return w.done()
+	default:
+		wrong, warnings := 0, 0
+		for _, r := range records {
+			if r.Severity == string(configlang.SeverityWarning) {
+				warnings++
+			} else {
+				wrong++
+			}
+			fmt.Fprintf(w.buffer, "%s\n\n", r) //nolint:errcheck // the flush below tells
+		}
+		fmt.Fprintf(w.buffer, "%s, %s\n", count(wrong, "error", "errors"), count(warnings, "warning", "warnings")) //nolint:errcheck // the flush below tells
 	}
-	return e.textErrors(errs)
-}
-
-func (e *env) textErrors(errs []*layout.Error) error {
-	wrong, warnings := 0, 0
-	for _, err := range errs {
-		if err.Severity == configlang.SeverityWarning {
-			warnings++
-		} else {
-			wrong++
-		}
-		often := ""
-		if err.Uses > 1 {
-			often = fmt.Sprintf(" (met %d times)", err.Uses)
-		}
-		if _, werr := fmt.Fprintf(e.Out, "%s%s: %s\n\n", err.Severity, often, err.Error()); werr != nil {
-			return werr
-		}
-	}
-	_, err := fmt.Fprintf(e.Out, "%d errors, %d warnings\n", wrong, warnings)
-	return err
+	return w.done()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/gozer-dev/gozer/internal/statusview"
@@ -49,11 +50,27 @@ func (i *imported) left() {
 			i.notes.add(t.Line, "authentication-realm", "kept, without effect: people log in to the cluster")
 		}
 	}
+	i.undefined()
 	for _, r := range i.file.AuthorizationRules {
 		i.notes.add(0, "authorization-rule "+statusview.Clean(r.Name), "not converted, because Gozer uses Kubernetes RBAC; it is a comment in the files of the tenants that name it")
 	}
 	if i.file.APIRoot != nil {
 		i.notes.add(0, "api-root", "not converted, because Gozer uses Kubernetes RBAC")
+	}
+}
+
+// undefined notes rules that tenants name and the file does not have.
+func (i *imported) undefined() {
+	defined := map[string]bool{}
+	for _, r := range i.file.AuthorizationRules {
+		defined[r.Name] = true
+	}
+	for _, t := range i.file.Tenants {
+		for _, name := range slices.Concat(t.AdminRules, t.AccessRules) {
+			if !defined[name] {
+				i.notes.add(t.Line, "authorization-rule "+statusview.Clean(name), "tenants name it, and the file does not define it")
+			}
+		}
 	}
 }
 

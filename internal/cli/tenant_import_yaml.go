@@ -25,6 +25,9 @@ func manifest(o any) (string, error) {
 		return "", err
 	}
 	top := doc.Content[0]
+	if len(top.Content) > 3 && top.Content[0].Value == "kind" {
+		top.Content = slices.Concat(top.Content[2:4], top.Content[:2], top.Content[4:]) // people write apiVersion first
+	}
 	drop(top, "status")
 	drop(value(top, "metadata"), "creationTimestamp")
 	if t, ok := o.(*gozer.Tenant); ok {
@@ -41,6 +44,7 @@ func manifest(o any) (string, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
+	e.CompactSeqIndent()
 	if err := e.Encode(top); err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package confview
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/configlang"
@@ -24,9 +25,14 @@ type ErrorRecord struct {
 	// Error is the first line of the text.
 	Error string `json:"error"`
 	Text  string `json:"text"`
-	// At is the exact place, and what to do about it.
+	// At is the exact place, Hint says what to do.
 	At   Place  `json:"at"`
 	Hint string `json:"hint,omitempty"`
+	// Times says how often it is met, if more than once: an error of a template
+	// is met by every project that uses it.
+	Times int `json:"times,omitempty"`
+	// Snippet shows the line with a marker.
+	Snippet string `json:"snippet,omitempty"`
 }
 
 // Place in a file; line and column count from 1.
@@ -55,15 +61,58 @@ func Errors(errs []*layout.Error) []ErrorRecord {
 	return out
 }
 
+// Where is "host/project@branch path:line:column".
+func (r ErrorRecord) Where() string {
+	where := r.Path
+	if r.Project != "" {
+		where = strings.TrimSpace(r.Project + "@" + r.Branch + " " + where)
+	}
+	if r.At.Line > 0 {
+		where += fmt.Sprintf(":%d:%d", r.At.Line, max(1, r.At.Column))
+	}
+	return where
+}
+
+// String is the error as people read it: where, what, of which object, the
+// snippet with a marker, and what to do.
+func (r ErrorRecord) String() string {
+	var b strings.Builder
+	b.WriteString(r.Severity)
+	if r.Times > 1 {
+		fmt.Fprintf(&b, " (met %d times)", r.Times)
+	}
+	fmt.Fprintf(&b, ": %s: ", r.Where())
+	if r.Name != nameless {
+		fmt.Fprintf(&b, "[%s] ", r.Name)
+	}
+	b.WriteString(r.Text)
+	if r.Stanza != nil && r.Item != nil {
+		fmt.Fprintf(&b, " (%s %s)", *r.Stanza, *r.Item)
+	}
+	switch {
+	case r.Snippet != "":
+		b.WriteString("\n" + r.Snippet)
+	case r.Hint != "":
+		b.WriteString("; " + r.Hint)
+	}
+	return b.String()
+}
+
 // Error is the record of one error.
 func Error(e *layout.Error) ErrorRecord {
 	first, _, _ := strings.Cut(e.Message, "\n")
-	r := ErrorRecord{Severity: string(e.Severity), Name: e.Name, Error: first, Text: e.Message, Hint: e.Hint, At: Place{e.At.Line, e.At.Column, e.At.Width}}
+	r := ErrorRecord{Severity: string(e.Severity), Name: e.Name, Error: first, Text: e.Message, Hint: e.Hint, Snippet: e.Snippet(), At: Place{e.At.Line, e.At.Column, e.At.Width}}
 	if r.Name == "" {
 		r.Name = nameless
 	}
+	if e.Uses > 1 {
+		r.Times = e.Uses
+	}
 	if o := e.Origin; o != nil {
-		r.Project, r.Branch, r.Path = o.Project.Canonical(), o.Branch, o.Path
+		r.Branch, r.Path = o.Branch, o.Path
+		if o.Project.Name != "" {
+			r.Project = o.Project.Canonical()
+		}
 		if e.Name == configlang.NameMultipleConfig {
 			r.Path = "" // it is about the branch as a whole
 		}

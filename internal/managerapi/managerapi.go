@@ -51,8 +51,10 @@ type Options struct {
 	Live Live
 	// PublicKey may be nil: then no project has a key.
 	PublicKey PublicKey
-	Key       token.Key
-	Log       logr.Logger
+	// ConfigErrors may be nil: then no tenant has any.
+	ConfigErrors ConfigErrors
+	Key          token.Key
+	Log          logr.Logger
 }
 
 type server struct{ Options }
@@ -67,6 +69,9 @@ func New(o Options) http.Handler {
 	mux.Handle("GET /api/builds/{namespace}/{build}", s.guard(http.HandlerFunc(s.build)))
 	if o.PublicKey != nil {
 		mux.Handle("GET /api/tenant/{tenant}/key/{project...}", s.guard(http.HandlerFunc(s.key)))
+	}
+	if o.ConfigErrors != nil {
+		mux.Handle("GET /api/tenant/{tenant}/config-errors", s.guard(http.HandlerFunc(s.configErrors)))
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }) //nolint:errcheck // the prober has gone
 	return mux

@@ -84,7 +84,7 @@ func (c *checker) same(hostnames map[string]string) {
 			host = "connection:" + s.Connection
 		}
 		if !known && hostnames != nil {
-			c.add(Error{Line: c.tenant.Line, Name: NameUnknownConnection, Message: "there is no connection " + show(s.Connection)})
+			c.add(Error{Line: c.tenant.Line, Name: NameUnknownConnection, Message: "there is no connection " + show(s.Connection) + " that has projects"})
 		}
 		for _, p := range slices.Concat(s.ConfigProjects, s.UntrustedProjects) {
 			switch other, there := through[host+"/"+p.Name]; {

@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		want   string
 	}{
 		"fine":               {of(config, untrusted("github", Project{Name: "acme/config", ConfigureProjects: []string{"acme/api"}})), hosts, ""},
-		"unknown connection": {of(untrusted("gihub", Project{Name: "a"})), hosts, "error: line 7: Unknown Connection: there is no connection \"gihub\"\n"},
+		"unknown connection": {of(untrusted("gihub", Project{Name: "a"})), hosts, "error: line 7: Unknown Connection: there is no connection \"gihub\" that has projects\n"},
 		"no host names":      {of(untrusted("gihub", Project{Name: "a"})), nil, ""},
 		"the same host": {of(config, untrusted("mirror", Project{Name: "acme/config"})), hosts,
 			"error: line 7: the project \"acme/config\" is there twice: the connections gerrit and mirror are of the same host; remove one of them\n"},

@@ -65,6 +65,7 @@ func New(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /api/builds", s.builds)
 	mux.HandleFunc("GET /api/builds/{namespace}/{build}", s.build)
 	mux.HandleFunc("GET /api/tenant/{tenant}/key/{project...}", s.key)
+	mux.HandleFunc("GET /api/tenant/{tenant}/config-errors", s.configErrors)
 	mux.HandleFunc("GET /t/{tenant}/build/{build}", s.page)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }) //nolint:errcheck // the prober has gone
 	return mux, nil
