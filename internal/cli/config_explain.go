@@ -117,9 +117,6 @@ const maxShown = 100
 
 // shown is a value on one line.
 func shown(v any) string {
-	if v == nil {
-		return ""
-	}
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return "?"

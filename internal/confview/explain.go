@@ -51,7 +51,7 @@ type Attribute struct {
 type Part struct {
 	// Definition is its index; the last part that sets a value wins.
 	Definition int `json:"definition"`
-	// How is "sets", "adds", "merges", "replaces" or "makes final".
+	// How is "sets", "adds", "merges", "replaces", "makes final" or "lies below".
 	How   string `json:"how"`
 	Value any    `json:"value"`
 	// Line of the attribute.
@@ -91,8 +91,48 @@ func Explain(l *layout.Layout, j *jobgraph.Job, p *layout.Project, pipeline, bra
 			add(a.name, a.part)
 		}
 	}
+	for _, d := range varsBelow(l, p.Canonical(), pipeline, branch) {
+		out.Definitions = append(out.Definitions, d.Definition)
+		add("vars", Part{Definition: len(out.Definitions) - 1, How: "lies below", Value: d.vars, Line: d.Line})
+	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		out.Attributes = append(out.Attributes, *byName[name])
+	}
+	return out
+}
+
+// varsFrom are variables that a stanza or a template gives to all its jobs.
+type varsFrom struct {
+	Definition
+	vars map[string]any
+}
+
+// varsBelow are the variables of the project and its templates: those of the job lie over them.
+func varsBelow(l *layout.Layout, canonical, pipeline, branch string) []varsFrom {
+	var out []varsFrom
+	add := func(s *layout.Stanza, kind string) {
+		if len(s.Vars) == 0 {
+			return
+		}
+		line := s.Pos.Line
+		if at := configlang.AttrLines(s.Origin.File.Content, s.Pos, "")["vars"]; at > 0 {
+			line = at
+		}
+		out = append(out, varsFrom{Definition{Name: s.Name, Kind: kind, Project: s.Origin.Project.Canonical(), Branch: s.Origin.Branch, Path: s.Origin.Path, Line: line}, s.Vars})
+	}
+	ref := layout.Ref{Branch: branch}
+	for _, s := range l.Stanzas(canonical) {
+		if !s.Matches(ref) {
+			continue
+		}
+		for _, name := range s.Templates {
+			for _, t := range l.Templates(name) {
+				if t.In(pipeline) != nil && t.Matches(ref) {
+					add(t, fmt.Sprintf("template %q", name))
+				}
+			}
+		}
+		add(s, "project")
 	}
 	return out
 }
@@ -185,7 +225,7 @@ func combined(v *layout.Job) []saidAttr {
 			lists(a.String(), how, value, 1)
 		}
 		if v.Finals.Has(a) {
-			lists(a.String(), "makes final", nil, 1)
+			lists(a.String(), "makes final", true, 1)
 		}
 	}
 	lists("pre-run", "adds", paths(v.PreRun), len(v.PreRun))
@@ -195,7 +235,7 @@ func combined(v *layout.Job) []saidAttr {
 	lists("roles", "adds", roles(v.Roles), len(v.Roles))
 	lists("semaphores", "adds", v.Semaphores, len(v.Semaphores))
 	lists("secrets", "sets", v.Secrets, len(v.Secrets))
-	lists("branches", "sets", v.BranchText(), len(v.Branches))
+	lists("branches", "sets", branches(v), len(v.Branches))
 	controlled(configlang.AttrVars, v.Vars, len(v.Vars))
 	controlled(configlang.AttrExtraVars, v.ExtraVars, len(v.ExtraVars))
 	controlled(configlang.AttrHostVars, v.HostVars, len(v.HostVars))
@@ -210,6 +250,17 @@ func combined(v *layout.Job) []saidAttr {
 	controlled(configlang.AttrIrrelevantFiles, matchers(v.IrrelevantFiles), len(v.IrrelevantFiles))
 	controlled(configlang.AttrFailureOutput, v.FailureOutput, len(v.FailureOutput))
 	return out
+}
+
+// branches are the matchers of a variant as people write them.
+func branches(v *layout.Job) any {
+	if v.Given.Has(configlang.AttrBranches) {
+		return matchers(v.Job.Branches)
+	}
+	if b, ok := v.ImpliedBranch(); ok {
+		return b + " (implied: it is defined there)"
+	}
+	return v.BranchText()
 }
 
 func paths(in []configlang.Playbook) []string {

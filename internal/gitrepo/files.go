@@ -17,7 +17,7 @@ import (
 
 // Limits of one ReadFiles.
 const (
-	MaxFileBytes  = 1 << 20
+	MaxFileBytes  = 4 << 20
 	MaxFilesBytes = 16 << 20
 	MaxFiles      = 2000
 	maxTrees      = 5000

@@ -137,6 +137,14 @@ func (j *Job) Line() int32 { return j.Pos.Line }
 // BranchText shows the branch matchers as Zuul does.
 func (j *Job) BranchText() string { return matcherText(j.Branches) }
 
+// ImpliedBranch is the branch that a definition is for because it stands on it.
+func (j *Job) ImpliedBranch() (string, bool) {
+	if len(j.Branches) == 1 && j.Branches[0].implied {
+		return j.Branches[0].exact, true
+	}
+	return "", false
+}
+
 func matcherText(list []BranchMatcher) string {
 	if len(list) == 0 {
 		return "None"

@@ -19,7 +19,7 @@ func connections(file string, tenants *tenantfile.File) (map[string]layout.Conne
 	out := map[string]layout.Connection{}
 	if file == "" {
 		for _, driver := range configlang.Drivers() {
-			out[driver] = layout.Connection{Driver: driver, Hostname: hostnames[driver]}
+			out[driver] = guess(driver)
 		}
 		for _, t := range tenants.Tenants {
 			for _, s := range t.Sources {
@@ -46,6 +46,9 @@ func connections(file string, tenants *tenantfile.File) (map[string]layout.Conne
 
 func guess(name string) layout.Connection {
 	c := layout.Connection{Driver: configlang.DriverNamed(name), Hostname: name}
+	if c.Driver == configlang.AnyDriver {
+		c.Driver = "git"
+	}
 	if !strings.Contains(name, ".") && hostnames[c.Driver] != "" {
 		c.Hostname = hostnames[c.Driver]
 	}
