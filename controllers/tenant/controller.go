@@ -163,7 +163,7 @@ func (r *Reconciler) load(ctx context.Context, t *gozer.Tenant) (reason, message
 	}
 	projects, pipelines, jobs := l.Counts()
 	t.Status.Layout = &gozer.TenantLayout{Digest: l.Digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
-	r.tell(t, l.Errors(), unusable)
+	r.tell(t, l.Errors(), append(unusable, withoutEffect(t)...))
 	if n := t.Status.ErrorCount; n > 0 {
 		return "LoadedWithErrors", fmt.Sprintf("%d errors, see status.errors; what they are about is left out, everything else is in force", n), true
 	}

@@ -162,8 +162,8 @@ func TestOverlays(t *testing.T) {
 			if diff := cmp.Diff(tc.want, defined(c, slices.Clone(all)...)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if got := len(c.Layout.Errors()); got != tc.errors {
-				t.Errorf("%d errors, want %d: %v", got, tc.errors, c.Layout.Errors())
+			if got := len(c.Errors()); got != tc.errors {
+				t.Errorf("%d errors, want %d: %v", got, tc.errors, c.Errors())
 			}
 			again, err := l.Layout(t.Context(), tenant, heads, tc.overlays)
 			if err != nil || again != c {
@@ -213,7 +213,7 @@ func TestUnreadableIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := c.Layout.Errors()
+	errs := c.Errors()
 	if len(errs) != 1 || !strings.Contains(fmt.Sprint(errs[0]), "git.example/acme/web@main: zuul.d/x.yaml has 5 MB") {
 		t.Errorf("errors: %v", errs)
 	}

@@ -31,7 +31,7 @@ func (l *Loader) Errors(ctx context.Context, c client.Reader, namespace string) 
 			return nil, fmt.Errorf("configuration of the tenant %s: %w", namespace, err)
 		}
 		records := []confview.ErrorRecord{}
-		for _, e := range config.Layout.Errors() {
+		for _, e := range config.Errors() {
 			records = append(records, confview.Error(e))
 		}
 		return records, nil

@@ -11,7 +11,7 @@ import (
 
 // Bounds on what is read of one branch.
 const (
-	MaxFileBytes = 1 << 20
+	MaxFileBytes = 4 << 20
 	MaxBytes     = 16 << 20
 	MaxFiles     = 2000
 	maxFolders   = 5000

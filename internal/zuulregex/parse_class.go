@@ -15,6 +15,11 @@ const (
 	spaces = `\t-\r\x1c-\x1f \x{85}\p{Z}`
 )
 
+// everything is how people write any character, line breaks included.
+var everything = map[string]bool{
+	`[\s\S]`: true, `[\S\s]`: true, `[\w\W]`: true, `[\W\w]`: true, `[\d\D]`: true, `[\D\d]`: true,
+}
+
 // Inside of a class a complement must be written out, range by range.
 var (
 	notWords  = sync.OnceValue(func() string { return writtenOut(`[^` + words + `]`) })
@@ -85,6 +90,9 @@ func (p *parser) class() (*node, error) {
 	p.pos++ // ]
 	text.WriteByte(']')
 	short.WriteByte(']')
+	if everything[short.String()] {
+		return &node{kind: class, pos: pos, text: `(?s:.)`, short: short.String(), caseless: true}, nil
+	}
 	n := p.classNode(pos, text.String(), short.String())
 	n.wide = strings.IndexFunc(n.text, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 || strings.Contains(n.text, `-\x{`)
 	return n, nil

@@ -60,7 +60,12 @@ func rewrite(f *formula) rewriting {
 
 // usable gives an expression that Compile takes, or nothing.
 func usable(regex string) string {
-	if _, err := syntax.Parse(regex, syntax.Perl); err != nil || len(regex) > MaxLength {
+	if len(regex) > MaxLength || checkRanges(regex) != nil {
+		return ""
+	}
+	tree, err := syntax.Parse(regex, syntax.Perl)
+	var s size
+	if err != nil || s.add(tree) != nil {
 		return ""
 	}
 	return regex

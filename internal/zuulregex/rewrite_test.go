@@ -41,6 +41,7 @@ func TestRewritten(t *testing.T) {
 		"quotes":               {`^(?!it's)`, `^it's`, true, `{regex: '^it''s', negate: true}`},
 		"line breaks":          {"^(?!a\nb\t\r)", `^a\nb\t\r`, true, ``},
 		"what is not printed":  {"^(?!\x01\u200b)", `^\x{1}\x{200b}`, true, ``},
+		"anything":             {`(?i)^(?![\s\S]{3}x)`, `(?i)^(?s:.){3}x`, true, `'(?i)^[\s\S]{3}x'`},
 		"special characters":   {`^(?![]\\^.-]\.\-[^-a])`, `^[\]\\\^.\-]\.-[^\-a]`, true, ``},
 		"repeats":              {`^(?!a{2}b{2,}c{,3}d?e+?f{1,2})`, `^a{2}b{2,}c{0,3}d?e+?f{1,2}`, true, ``},
 	}
@@ -71,6 +72,7 @@ func TestNotRewritten(t *testing.T) {
 		"three parts":   {`^(?!a)(?=b)c`, `No single RE2 expression says the same. Expressions of one list are alternatives, so its parts in a list do not say it either: list what is wanted without look-aheads, or split the variant.`},
 		"branches":      {`(?!a).b|(?!b).c`, `No single RE2 expression says the same. Expressions`},
 		"nested":        {`(?!(?!a))b`, `No single RE2 expression says the same. Expressions`},
+		"wide ranges":   {`(?i)^(?![^\S\n]x)`, `Write {regex: '(?i)^[^\S\n]x', negate: true} instead, which says the same of every text that is one line of ASCII.`},
 		"written out":   {`^(?![\W\d])`, `Write {regex: '^[\W\d]', negate: true} instead, which says the same of every text that is one line of ASCII.`},
 	}
 	for name, tc := range tests {
