@@ -296,10 +296,14 @@ func (p *parser) checkJob(j *Job, n *yaml.Node) {
 		p.fail(posOf(n), "add abstract: true", "An intermediate job must also be abstract")
 	}
 	slices.SortStableFunc(j.Semaphores, func(a, b JobSemaphore) int { return cmpText(a.Name, b.Name) })
+	held := map[string]bool{}
+	for _, s := range j.Semaphores {
+		held[s.Name] = true
+	}
 	for _, b := range slices.Concat(j.PreRun, j.Run, j.PostRun, j.CleanupRun) {
-		for _, s := range j.Semaphores {
-			if slices.Contains(b.Semaphores, s.Name) {
-				p.fail(posOf(n), "use it for one of them", "Semaphore %q specified as both job and playbook semaphore", s.Name)
+		for _, s := range b.Semaphores {
+			if held[s] {
+				p.fail(posOf(n), "use it for one of them", "Semaphore %q specified as both job and playbook semaphore", s)
 			}
 		}
 	}

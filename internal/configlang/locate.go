@@ -51,25 +51,41 @@ func entryOf(stanza *yaml.Node, job string) *yaml.Node {
 }
 
 // FindWord finds the first place of a word within the stanza that begins at a place.
-func FindWord(content string, at Pos, word string) (Pos, bool) {
+func (f *File) FindWord(at Pos, word string) (Pos, bool) {
 	if word == "" || at.Line < 1 {
 		return Pos{}, false
 	}
-	number := int32(0)
-	for line := range strings.Lines(content) {
-		number++
+	for number := at.Line; ; number++ {
+		line, ok := f.Line(int(number))
+		if !ok {
+			return Pos{}, false
+		}
 		indent := len(line) - len(strings.TrimLeft(line, " "))
-		switch {
-		case number < at.Line:
-			continue
-		case number > at.Line && strings.HasPrefix(line[indent:], "-") && int32(indent) < at.Column-1:
+		if number > at.Line && strings.HasPrefix(line[indent:], "-") && int32(indent) < at.Column-1 {
 			return Pos{}, false // the next object
 		}
 		if i := wordIn(line, word); i >= 0 {
 			return Pos{Line: number, Column: int32(utf8.RuneCountInString(line[:i])) + 1, Width: int32(utf8.RuneCountInString(word))}, true
 		}
 	}
-	return Pos{}, false
+}
+
+// Line is one line of the file, without its end; lines count from 1.
+func (f *File) Line(number int) (string, bool) {
+	f.index.Do(func() {
+		f.starts = append(f.starts, 0)
+		for i := range len(f.Content) {
+			if f.Content[i] == '\n' {
+				f.starts = append(f.starts, int32(i)+1)
+			}
+		}
+	})
+	if number < 1 || number > len(f.starts) {
+		return "", false
+	}
+	rest := f.Content[f.starts[number-1]:]
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSuffix(line, "\r"), true
 }
 
 // wordIn is where the word stands for itself, and not within a longer one.

@@ -1,6 +1,10 @@
 package configlang
 
-import "github.com/gozer-dev/gozer/internal/zuulregex"
+import (
+	"sync"
+
+	"github.com/gozer-dev/gozer/internal/zuulregex"
+)
 
 // File is what one file says. It is shared and never changed.
 type File struct {
@@ -23,6 +27,10 @@ type File struct {
 	Providers  []*Provider
 
 	Problems []Problem
+
+	// index finds where lines start, when somebody asks.
+	index  sync.Once
+	starts []int32
 }
 
 // Pragma is how the objects of one file get implied branch matchers (Zuul: pragma).

@@ -95,7 +95,7 @@ func (p *parser) item(item *yaml.Node) bool {
 		return false
 	}
 	if read == nil {
-		p.fail(posOf(key), didYouMean(key.Value, slices.Sorted(maps.Keys(readers))), "Configuration item not recognized: %q", key.Value)
+		p.fail(posOf(key), p.suggest(key.Value, slices.Sorted(maps.Keys(readers))), "Configuration item not recognized: %q", key.Value)
 		return false
 	}
 	p.stanza = Stanza{Kind: key.Value, Name: nameOf(value), Pos: Pos{Line: int32(item.Line), Column: int32(item.Column), Width: 1}}

@@ -73,7 +73,7 @@ func (p *parser) projectAttr(pr *Project, key string, v *yaml.Node) bool {
 		pr.Vars = p.vars(v)
 	default:
 		if kindOf(v) != kindMapping {
-			p.fail(posOf(v), didYouMean(key, projectAttrs), "%q must be a mapping of attributes; what is not an attribute of a project is a pipeline", Bound(key))
+			p.fail(posOf(v), p.suggest(key, projectAttrs), "%q must be a mapping of attributes; what is not an attribute of a project is a pipeline", Bound(key))
 			return true
 		}
 		pr.Pipelines = append(pr.Pipelines, p.projectPipeline(key, v))
@@ -83,10 +83,11 @@ func (p *parser) projectAttr(pr *Project, key string, v *yaml.Node) bool {
 
 func (p *parser) projectPipeline(name string, n *yaml.Node) ProjectPipeline {
 	pp := ProjectPipeline{Name: name, Pos: posOf(n)}
+	seen := map[string][]*Job{}
 	p.attributes(n, fmt.Sprintf("the pipeline %q of the project", Bound(name)), []string{"jobs", "debug", "fail-fast"}, nil, func(key string, v *yaml.Node) bool {
 		switch key {
 		case "jobs":
-			p.list(v, func(n *yaml.Node) { pp.add(p.variant(n)) })
+			p.list(v, func(n *yaml.Node) { p.addVariant(&pp, seen, p.variant(n), n) })
 		case "debug":
 			pp.Debug = *p.boolean(v)
 		case "fail-fast":
@@ -99,12 +100,19 @@ func (p *parser) projectPipeline(name string, n *yaml.Node) ProjectPipeline {
 	return pp
 }
 
-// add keeps an entry that says something new: the same one twice is one variant.
-func (pp *ProjectPipeline) add(j *Job) {
-	for _, other := range pp.Jobs {
-		if other.Name == j.Name && reflect.DeepEqual(other, j) {
-			return
-		}
+// addVariant keeps an entry that says something new: the same one twice is one variant.
+func (p *parser) addVariant(pp *ProjectPipeline, seen map[string][]*Job, j *Job, n *yaml.Node) {
+	same := seen[j.Name]
+	if slices.ContainsFunc(same, func(o *Job) bool { return reflect.DeepEqual(o, j) }) {
+		return
 	}
+	if len(same) >= maxVariants {
+		p.fail(posOf(n), "use fewer", "the job %q is in the list more than %d times", Bound(j.Name), maxVariants)
+		return
+	}
+	seen[j.Name] = append(same, j)
 	pp.Jobs = append(pp.Jobs, j)
 }
+
+// maxVariants bounds how often a job may be in one list.
+const maxVariants = 100

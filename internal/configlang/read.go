@@ -12,6 +12,8 @@ import (
 // Bounds on single values.
 const (
 	maxName = 255
+	// maxList bounds the entries of one list.
+	maxList = 5000
 	maxPath = 1024
 	// maxRegexBytes bounds the text of all regular expressions of a file.
 	maxRegexBytes = 1 << 20
@@ -27,7 +29,7 @@ func (p *parser) attributes(n *yaml.Node, what string, known, need []string, rea
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if kindOf(key) != kindString || !read(key.Value, value) {
-			p.fail(posOf(key), didYouMean(key.Value, known), "unknown attribute %q of %s", key.Value, what)
+			p.fail(posOf(key), p.suggest(key.Value, known), "unknown attribute %q of %s", key.Value, what)
 		}
 	}
 	for _, name := range need {
@@ -129,7 +131,7 @@ func (p *parser) atLeast(n *yaml.Node, least int64) *int64 {
 // oneOf reads a string out of a few.
 func (p *parser) oneOf(n *yaml.Node, values ...string) string {
 	if kindOf(n) != kindString || !slices.Contains(values, n.Value) {
-		p.fail(posOf(n), didYouMean(n.Value, values), "this must be one of %s", strings.Join(values, ", "))
+		p.fail(posOf(n), p.suggest(n.Value, values), "this must be one of %s", strings.Join(values, ", "))
 		return ""
 	}
 	return n.Value
@@ -141,9 +143,22 @@ func (p *parser) each(n *yaml.Node, read func(*yaml.Node)) {
 		read(n)
 		return
 	}
+	if len(n.Content) > maxList {
+		p.fail(posOf(n), "use fewer", "the list has %d entries; at most %d are possible", len(n.Content), maxList)
+		return
+	}
 	for _, c := range n.Content {
 		read(c)
 	}
+}
+
+// suggest is a hint with the name that a misspelt one probably means; not for
+// the thousandth of a file.
+func (p *parser) suggest(word string, among []string) string {
+	if p.told > maxProblems {
+		return ""
+	}
+	return didYouMean(word, among)
 }
 
 // list reads what must be a list.

@@ -43,6 +43,20 @@ func (j *Job) apply(l *layout.Layout, v *layout.Job) *Error {
 		return err
 	}
 	j.Path = append(slices.Clip(j.Path), v)
+	return j.tooLarge()
+}
+
+// maxGrown bounds what a job may gather from all its definitions. It is far
+// from what anybody needs, and keeps strangers from making it endless.
+const maxGrown = 5000
+
+func (j *Job) tooLarge() *Error {
+	for _, n := range []int{len(j.Path) * 10, len(j.Roles), len(j.PreRun), len(j.PostRun), len(j.CleanupRun), len(j.Semaphores), len(j.Tags), len(j.Provides),
+		len(j.Requires), len(j.FailureOutput), len(j.IncludeVars), len(j.RequiredProjects), len(j.Dependencies), len(j.Files), len(j.IrrelevantFiles)} {
+		if n > maxGrown {
+			return errorf(kindConfiguration, "Job %s has more definitions, or longer lists, than are possible", j.Name)
+		}
+	}
 	return nil
 }
 
@@ -228,8 +242,21 @@ func (j *Job) lists(v *layout.Job, first bool) *Error {
 // union keeps each value once, in a new list.
 func union[T comparable](a, b []T) []T {
 	out := slices.Clone(a)
+	if len(a)*len(b) < 1000 {
+		for _, v := range b {
+			if !slices.Contains(out, v) {
+				out = append(out, v)
+			}
+		}
+		return out
+	}
+	seen := make(map[T]bool, len(a)+len(b))
+	for _, v := range a {
+		seen[v] = true
+	}
 	for _, v := range b {
-		if !slices.Contains(out, v) {
+		if !seen[v] {
+			seen[v] = true
 			out = append(out, v)
 		}
 	}

@@ -41,6 +41,8 @@ type collector struct {
 	// path are the names that were looked at, jobs what was found, root first.
 	path []string
 	jobs []*layout.Job
+	// endless says that there are more definitions than are possible.
+	endless bool
 }
 
 // collect adds a job and its parents. It is false if no variant of the job, or
@@ -60,6 +62,9 @@ func (c *collector) collect(name string, o overrides) bool {
 		}
 		o = o.with(v)
 		if parent != "" && !v.Base && !slices.Contains(c.path, parent) && !c.collect(parent, o) {
+			return false
+		}
+		if c.endless = c.endless || len(c.jobs) > maxGrown/10 || len(c.path) > maxGrown/10; c.endless {
 			return false
 		}
 		matched = true
@@ -99,7 +104,7 @@ type madeJob struct {
 }
 
 // maxMade bounds the cache; it is emptied when it is full.
-const maxMade = 50_000
+const maxMade = 20_000
 
 // base is the job as its definitions make it, before the project's own variants.
 func (c *Cache) base(l *layout.Layout, name string, ref layout.Ref, o overrides) (*Job, *Error) {
@@ -132,7 +137,11 @@ func cacheKey(name string, ref layout.Ref, o overrides) string {
 
 func assemble(l *layout.Layout, name string, ref layout.Ref, o overrides) (*Job, *Error) {
 	c := collector{layout: l, ref: ref}
-	if !c.collect(name, o) || len(c.jobs) == 0 {
+	found := c.collect(name, o)
+	switch {
+	case c.endless:
+		return nil, errorf(kindConfiguration, "Job %s has more definitions, with those of its parents, than are possible", name)
+	case !found || len(c.jobs) == 0:
 		return nil, nil
 	}
 	j, err := begin(l, c.jobs[0])

@@ -7,17 +7,19 @@ import (
 // connect forces what others need, leaves out what the files do not want, and
 // checks the edges and the rules that only jobs that run must fulfil.
 func (f *freezer) connect(jobs []*Job) ([]*Job, error) {
-	if err := hardEdges(jobs); err != nil {
+	named := byName(jobs)
+	if err := hardEdges(jobs, named); err != nil {
 		return nil, err
 	}
-	if err := cycle(jobs); err != nil {
+	if err := cycle(jobs, named); err != nil {
 		return nil, err
 	}
-	forceNeeded(jobs)
+	forceNeeded(jobs, named)
 	jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return j.offFiles })
+	named = byName(jobs)
 	for _, j := range jobs {
 		for _, d := range j.Dependencies {
-			if d.Soft && len(parents(jobs, j, d.Name)) == 0 && !f.layout.Defined(d.Name) {
+			if d.Soft && len(named.parents(j, d.Name)) == 0 && !f.layout.Defined(d.Name) {
 				return nil, errorf(kindNotDefined, "Job %s not defined", d.Name)
 			}
 		}
@@ -30,12 +32,23 @@ func (f *freezer) connect(jobs []*Job) ([]*Job, error) {
 	return jobs, nil
 }
 
+// names finds jobs by their names: one for each change, in an item of several.
+type names map[string][]*Job
+
+func byName(jobs []*Job) names {
+	out := names{}
+	for _, j := range jobs {
+		out[j.Name] = append(out[j.Name], j)
+	}
+	return out
+}
+
 // parents are the jobs of a name that a job depends on: those for the same
 // change, or for each of its changes.
-func parents(jobs []*Job, j *Job, name string) []*Job {
+func (n names) parents(j *Job, name string) []*Job {
 	var out []*Job
-	for _, p := range jobs {
-		if p.Name == name && (p.covers(j.Change) || slices.ContainsFunc(j.Others, p.covers)) {
+	for _, p := range n[name] {
+		if p.covers(j.Change) || slices.ContainsFunc(j.Others, p.covers) {
 			out = append(out, p)
 		}
 	}
@@ -45,14 +58,14 @@ func parents(jobs []*Job, j *Job, name string) []*Job {
 // covers says whether the job is for a change.
 func (j *Job) covers(change int) bool { return j.Change == change || slices.Contains(j.Others, change) }
 
-func hardEdges(jobs []*Job) *Error {
+func hardEdges(jobs []*Job, named names) *Error {
 	for _, j := range jobs {
 		for _, d := range j.Dependencies {
 			if d.Soft {
 				continue
 			}
 			for _, change := range append([]int{j.Change}, j.Others...) {
-				if !slices.ContainsFunc(jobs, func(p *Job) bool { return p.Name == d.Name && p.covers(change) }) {
+				if !slices.ContainsFunc(named[d.Name], func(p *Job) bool { return p.covers(change) }) {
 					return errorf(kindConfiguration, "Job %s depends on %s which was not run.", j.Name, d.Name)
 				}
 			}
@@ -62,7 +75,7 @@ func hardEdges(jobs []*Job) *Error {
 }
 
 // cycle visits the graph depth first; a job met again on the way down is in a cycle.
-func cycle(jobs []*Job) *Error {
+func cycle(jobs []*Job, named names) *Error {
 	const onPath, done = 1, 2
 	state := map[*Job]int{}
 	var visit func(j *Job) *Error
@@ -75,7 +88,7 @@ func cycle(jobs []*Job) *Error {
 		}
 		state[j] = onPath
 		for _, d := range j.Dependencies {
-			for _, p := range parents(jobs, j, d.Name) {
+			for _, p := range named.parents(j, d.Name) {
 				if err := visit(p); err != nil {
 					return err
 				}
@@ -93,14 +106,19 @@ func cycle(jobs []*Job) *Error {
 }
 
 // forceNeeded runs what a running job needs, whatever files it is for.
-func forceNeeded(jobs []*Job) {
+func forceNeeded(jobs []*Job, named names) {
+	done := map[*Job]bool{}
 	var force func(j *Job)
 	force = func(j *Job) {
+		if done[j] {
+			return
+		}
+		done[j] = true
 		for _, d := range j.Dependencies {
 			if d.Soft {
 				continue
 			}
-			for _, p := range parents(jobs, j, d.Name) {
+			for _, p := range named.parents(j, d.Name) {
 				p.offFiles = false
 				force(p)
 			}

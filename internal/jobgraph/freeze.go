@@ -132,7 +132,7 @@ func (p *part) add(sp *layout.StanzaPipeline) {
 		if p.variants[j.Name] == nil {
 			p.names = append(p.names, j.Name)
 		}
-		if !slices.Contains(p.variants[j.Name], j) {
+		if len(p.variants[j.Name]) <= maxGrown/10 && !slices.Contains(p.variants[j.Name], j) {
 			p.variants[j.Name] = append(p.variants[j.Name], j)
 		}
 	}
@@ -154,6 +154,9 @@ func (f *freezer) change(index int, c Change) error {
 		}
 		if j == nil {
 			continue
+		}
+		if len(f.jobs) == maxGrown {
+			return errorf(kindConfiguration, "Project %s has more than %d jobs in pipeline %s", c.Project.Name, maxGrown, f.in.Pipeline)
 		}
 		j.Change = index
 		j.offFiles = !f.in.AllFiles && !matchesFiles(j, c.Files) && (!j.MatchOnConfigUpdates || !f.updates(j))

@@ -19,11 +19,14 @@ type binder struct {
 
 // fail records an error that leaves the object out.
 func (b *binder) fail(at configlang.Stanza, name, hint, format string, args ...any) {
+	if len(b.chunk.errs) > maxErrors {
+		return
+	}
 	e := newError(b.origin, b.chunk, at, name, hint, fmt.Sprintf(format, args...))
 	for _, a := range args {
 		// What is quoted is mostly what is wrong.
 		if word, ok := a.(string); ok && word != at.Name && b.origin.File != nil {
-			if found, ok := configlang.FindWord(b.origin.File.Content, at.Pos, word); ok {
+			if found, ok := b.origin.File.FindWord(at.Pos, word); ok {
 				e.At = found
 				break
 			}

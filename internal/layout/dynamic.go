@@ -26,6 +26,7 @@ func (l *Layout) With(proposal bool, changes ...Change) *Layout {
 	next := *l
 	next.errs = slices.Clone(l.errs)
 	next.chunks = maps.Clone(l.chunks)
+	next.told = map[*chunk]int{}
 	if !proposal {
 		next.inForce = l.static()
 	}
@@ -75,23 +76,24 @@ type touched struct{ pipelines, nodeSets, secrets, jobs, images, templates, proj
 func (l *Layout) recheck(before *Layout, t touched) {
 	if l.matters(before, t) {
 		l.errs = slices.DeleteFunc(l.errs, func(e *Error) bool { return e.reference })
-		l.checkAll()
+		l.checker().checkAll()
 		return
 	}
+	c := l.checker()
 	for _, n := range t.nodeSets {
-		l.checkNodeSets(l.nodeSets.get(n))
+		c.checkNodeSets(l.nodeSets.get(n))
 	}
 	for _, n := range t.jobs {
-		l.checkJobs(l.jobs.get(n))
+		c.checkJobs(l.jobs.get(n))
 	}
 	if len(t.jobs) > 0 {
-		l.loopsFrom(t.jobs)
+		c.loopsFrom(t.jobs)
 	}
 	for _, n := range t.templates {
-		l.checkTemplates(l.templates.get(n))
+		c.checkTemplates(l.templates.get(n))
 	}
 	for _, n := range t.projects {
-		l.checkProjects(l.projects.get(n))
+		c.checkProjects(l.projects.get(n))
 	}
 }
 

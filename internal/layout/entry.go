@@ -103,15 +103,17 @@ func (t *table[T]) settleEntry(l *Layout, e *entry[T]) {
 // returns the names that this touches.
 func (t *table[T]) replace(l *Layout, old, now *chunk) (next table[T], touched []string) {
 	next = *t
-	before, after := t.objects(old), t.objects(now)
-	for _, o := range slices.Concat(before, after) {
-		if !slices.Contains(touched, o.key()) {
-			touched = append(touched, o.key())
-		}
+	after := map[string][]T{}
+	for _, o := range t.objects(old) {
+		after[o.key()] = nil
 	}
-	if len(touched) == 0 {
+	for _, o := range t.objects(now) {
+		after[o.key()] = append(after[o.key()], o)
+	}
+	if len(after) == 0 {
 		return next, nil
 	}
+	touched = slices.Sorted(maps.Keys(after))
 	if next.over = maps.Clone(t.over); next.over == nil {
 		next.over = map[string]*entry[T]{}
 	}
@@ -125,11 +127,7 @@ func (t *table[T]) replace(l *Layout, old, now *chunk) (next table[T], touched [
 				}
 			}
 		}
-		for _, o := range after {
-			if o.key() == name {
-				e.all = append(e.all, o)
-			}
-		}
+		e.all = append(e.all, after[name]...)
 		slices.SortStableFunc(e.all, func(a, b T) int { return l.compare(a.from().chunk, b.from().chunk) })
 		next.settleEntry(l, e)
 		next.over[name] = e

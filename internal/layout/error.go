@@ -82,12 +82,12 @@ func (e *Error) Snippet() string {
 	if e.Origin == nil || e.Origin.File == nil || e.At.Line < 1 {
 		return ""
 	}
-	before, line, ok := lines(e.Origin.File.Content, int(e.At.Line))
+	line, ok := e.Origin.File.Line(int(e.At.Line))
 	if !ok {
 		return ""
 	}
 	var b strings.Builder
-	if e.At.Line > 1 {
+	if before, ok := e.Origin.File.Line(int(e.At.Line) - 1); ok {
 		fmt.Fprintf(&b, "%5d | %s\n", e.At.Line-1, visible(before))
 	}
 	line = visible(line)
@@ -100,18 +100,6 @@ func (e *Error) Snippet() string {
 		b.WriteString(" " + e.Hint)
 	}
 	return b.String()
-}
-
-// lines finds a line and the one before it.
-func lines(content string, number int) (before, line string, ok bool) {
-	n := 0
-	for l := range strings.Lines(content) {
-		if n++; n == number {
-			return before, strings.TrimRight(l, "\r\n"), true
-		}
-		before = strings.TrimRight(l, "\r\n")
-	}
-	return "", "", false
 }
 
 // visible makes a stranger's line fit to be shown.

@@ -8,7 +8,7 @@ import (
 )
 
 // checkImages checks the family of images: labels, sections and providers.
-func (l *Layout) checkImages() {
+func (l *checker) checkImages() {
 	l.labels.each(func(_ string, e *entry[*Def[configlang.Label]]) {
 		for _, d := range e.in {
 			l.found(d.Origin, d, d.stanza(), l.checkLabel(d.Value))
@@ -27,7 +27,7 @@ func (l *Layout) checkImages() {
 	})
 }
 
-func (l *Layout) checkLabel(label *configlang.Label) *problem {
+func (l *checker) checkLabel(label *configlang.Label) *problem {
 	switch {
 	case l.images.first(label.Image) == nil:
 		return problemf("", "define it, or name another", "The label %q references an unknown image %q", label.Name, label.Image)
@@ -38,7 +38,7 @@ func (l *Layout) checkLabel(label *configlang.Label) *problem {
 }
 
 // parents lists a section and those that it builds on.
-func (l *Layout) parents(name string, child *Def[configlang.Section]) ([]*Def[configlang.Section], *problem) {
+func (l *checker) parents(name string, child *Def[configlang.Section]) ([]*Def[configlang.Section], *problem) {
 	var out []*Def[configlang.Section]
 	for previous := child; name != ""; {
 		d := l.sections.first(name)
@@ -57,7 +57,7 @@ func (l *Layout) parents(name string, child *Def[configlang.Section]) ([]*Def[co
 }
 
 // checkProvider checks a provider with all its sections.
-func (l *Layout) checkProvider(d *Def[configlang.Provider]) *problem {
+func (l *checker) checkProvider(d *Def[configlang.Provider]) *problem {
 	sections, p := l.parents(d.Value.Section, nil)
 	if p != nil {
 		return p

@@ -28,6 +28,8 @@ type Layout struct {
 	projects   table[*Stanza]
 
 	errs []*Error
+	// told counts errors by branch.
+	told map[*chunk]int
 	// inForce is the layout whose pipelines and semaphores count: proposals
 	// cannot change these. It is nil for a layout that is in force itself.
 	inForce *Layout
@@ -55,13 +57,13 @@ func Build(t *Tenant) *Layout {
 		}
 	}
 	l.settleAll()
-	l.checkAll()
+	l.checker().checkAll()
 	return l
 }
 
 func empty(s *scope) *Layout {
 	return &Layout{
-		scope: s, chunks: map[chunkKey]*chunk{}, noop: builtinNoop(),
+		scope: s, chunks: map[chunkKey]*chunk{}, told: map[*chunk]int{}, noop: builtinNoop(),
 		pipelines:  newTable(func(c *chunk) []*Def[configlang.BoundPipeline] { return c.pipelines }, settlePipelines),
 		jobs:       newTable(func(c *chunk) []*Job { return c.jobs }, settleJobs),
 		nodeSets:   newTable(func(c *chunk) []*Def[configlang.NodeSet] { return c.nodeSets }, settleSame[configlang.NodeSet]("Nodeset")),
@@ -119,7 +121,20 @@ func (l *Layout) settleAll() {
 func (l *Layout) complain(o *Origin, owner any, at configlang.Stanza, reference bool, name, hint, format string, args ...any) {
 	e := newError(o, owner, at, name, hint, fmt.Sprintf(format, args...))
 	e.reference = reference
+	if o != nil && o.chunk != nil && l.tooMany(o.chunk) {
+		return
+	}
 	l.errs = append(l.errs, e)
+}
+
+// maxErrors bounds what is told of one branch: a file could have a hundred
+// thousand objects, each with an error.
+const maxErrors = 2000
+
+// tooMany counts the errors of a branch.
+func (l *Layout) tooMany(c *chunk) bool {
+	l.told[c]++
+	return l.told[c] > maxErrors
 }
 
 // forget drops the errors of an object that is looked at again.

@@ -8,7 +8,7 @@ import (
 
 // checkLoops complains of jobs that are their own ancestors through others. A
 // variant may name its own job as its parent; that adds nothing.
-func (l *Layout) checkLoops() {
+func (l *checker) checkLoops() {
 	l.loops = false
 	names := map[string]bool{}
 	l.jobs.each(func(name string, _ *entry[*Job]) { names[name] = true })
@@ -16,7 +16,7 @@ func (l *Layout) checkLoops() {
 }
 
 // loopsFrom looks upwards from some jobs.
-func (l *Layout) loopsFrom(names []string) {
+func (l *checker) loopsFrom(names []string) {
 	const onPath, done = 1, 2
 	state := map[string]int{}
 	var path []string

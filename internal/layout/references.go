@@ -24,21 +24,32 @@ func problemf(name, hint, format string, args ...any) *problem {
 	return &problem{name: name, hint: hint, message: fmt.Sprintf(format, args...)}
 }
 
+// checker checks references once over. It keeps what many checks ask for.
+type checker struct {
+	*Layout
+	facts map[string]facts
+	uses  map[string]int
+}
+
+func (l *Layout) checker() *checker { return &checker{Layout: l, facts: map[string]facts{}} }
+
 // found records a reference error of an object.
-func (l *Layout) found(o *Origin, owner any, at configlang.Stanza, p *problem) {
+func (l *checker) found(o *Origin, owner any, at configlang.Stanza, p *problem) {
 	if p == nil {
 		return
 	}
+	before := len(l.errs)
 	l.complain(o, owner, at, true, p.name, p.hint, "%s", p.message)
-	if e := l.errs[len(l.errs)-1]; p.word != "" && o != nil && o.File != nil {
-		if found, ok := configlang.FindWord(o.File.Content, at.Pos, p.word); ok {
-			e.At = found
-		}
+	if len(l.errs) == before || p.word == "" || o == nil || o.File == nil {
+		return
+	}
+	if found, ok := o.File.FindWord(at.Pos, p.word); ok {
+		l.errs[before].At = found
 	}
 }
 
 // checkAll checks the references of everything.
-func (l *Layout) checkAll() {
+func (l *checker) checkAll() {
 	l.nodeSets.each(func(_ string, e *entry[*Def[configlang.NodeSet]]) { l.checkNodeSets(e.in) })
 	l.jobs.each(func(_ string, e *entry[*Job]) { l.checkJobs(e.in) })
 	l.checkLoops()
@@ -48,17 +59,20 @@ func (l *Layout) checkAll() {
 	l.projects.each(func(_ string, e *entry[*Stanza]) { l.checkProjects(e.in) })
 }
 
-func (l *Layout) checkNodeSets(list []*Def[configlang.NodeSet]) {
+func (l *checker) checkNodeSets(list []*Def[configlang.NodeSet]) {
 	for _, d := range list {
-		_, p := l.flatten(&configlang.Alternative{NodeSet: d.Value}, nil)
+		_, p := l.flatten(&configlang.Alternative{NodeSet: d.Value})
 		l.found(d.Origin, d, d.stanza(), p)
 	}
 }
 
+// maxAlternatives bounds what one nodeset can stand for.
+const maxAlternatives = 100
+
 // flatten lists the nodesets to try, in order. One that is met twice is a loop,
 // or tried in vain.
-func (l *Layout) flatten(a *configlang.Alternative, seen []*configlang.NodeSet) ([]*configlang.NodeSet, *problem) {
-	var out []*configlang.NodeSet
+func (l *Layout) flatten(a *configlang.Alternative) ([]*configlang.NodeSet, *problem) {
+	var out, seen []*configlang.NodeSet
 	var walk func(a *configlang.Alternative) *problem
 	walk = func(a *configlang.Alternative) *problem {
 		ns := a.NodeSet
@@ -72,7 +86,9 @@ func (l *Layout) flatten(a *configlang.Alternative, seen []*configlang.NodeSet) 
 		if slices.ContainsFunc(seen, func(o *configlang.NodeSet) bool { return o == ns || sameText(o, ns) }) {
 			return problemf("", "name each alternative once", "Nodeset cycle detected on %q", ns.Name)
 		}
-		seen = append(seen, ns)
+		if seen = append(seen, ns); len(seen) > maxAlternatives {
+			return problemf("", "use fewer alternatives", "Nodeset %q has more than %d alternatives", a.Name, maxAlternatives)
+		}
 		if len(ns.Alternatives) == 0 {
 			out = append(out, ns)
 			return nil
@@ -90,7 +106,7 @@ func (l *Layout) flatten(a *configlang.Alternative, seen []*configlang.NodeSet) 
 
 // NodeSets lists the nodesets that a job's choice stands for, to try in order.
 func (l *Layout) NodeSets(named string, written *configlang.NodeSet) ([]*configlang.NodeSet, error) {
-	out, p := l.flatten(&configlang.Alternative{Name: named, NodeSet: written}, nil)
+	out, p := l.flatten(&configlang.Alternative{Name: named, NodeSet: written})
 	if p != nil {
 		return nil, &ReferenceError{Name: p.name, Message: p.message}
 	}
@@ -102,19 +118,19 @@ type ReferenceError struct{ Name, Message string }
 
 func (e *ReferenceError) Error() string { return e.Message }
 
-func (l *Layout) checkJobs(list []*Job) {
+func (l *checker) checkJobs(list []*Job) {
 	for _, j := range list {
 		l.found(j.Origin, j, j.stanza(), l.checkVariant(j))
 	}
 }
 
 // checkVariant checks what a definition or a variant refers to; the first error counts.
-func (l *Layout) checkVariant(j *Job) *problem {
+func (l *checker) checkVariant(j *Job) *problem {
 	if p := l.checkParent(j); p != nil {
 		return p
 	}
 	if j.NodeSetName != nil || j.NodeSet != nil {
-		sets, p := l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet}, nil)
+		sets, p := l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet})
 		if p != nil {
 			return p
 		}
@@ -156,7 +172,7 @@ func notDefined(name string) *problem {
 }
 
 // checkParent complains only when no variant of the parent could do.
-func (l *Layout) checkParent(j *Job) *problem {
+func (l *checker) checkParent(j *Job) *problem {
 	if j.Parent == "" || j.Base {
 		return nil
 	}
@@ -164,13 +180,17 @@ func (l *Layout) checkParent(j *Job) *problem {
 	if len(parents) == 0 {
 		return notDefined(j.Parent)
 	}
-	none := func(can func(*Job) bool) bool { return !slices.ContainsFunc(parents, can) }
+	f, ok := l.facts[j.Parent]
+	if !ok {
+		f = jobFacts(parents)
+		l.facts[j.Parent] = f
+	}
 	switch {
-	case none(func(p *Job) bool { return !set(p.Final) }):
+	case !f.free:
 		return problemf("", "inherit from another job", "The parent of job %q, %q is final and can not act as a parent", j.Name, j.Parent).at(j.Parent)
-	case none(func(p *Job) bool { return !set(p.Intermediate) }) && !set(j.Abstract):
+	case !f.direct && !set(j.Abstract):
 		return problemf("", "make it abstract", "The parent of job %q, %q is intermediate but %q is not abstract", j.Name, j.Parent, j.Name).at(j.Parent)
-	case none(func(p *Job) bool { return !set(p.Protected) }) && !parents[0].Origin.sameProject(j.Origin):
+	case !f.open && !parents[0].Origin.sameProject(j.Origin):
 		return problemf("", "inherit from another job", "The parent of job %q, %q is a protected job in a different project", j.Name, j.Parent).at(j.Parent)
 	}
 	return nil
@@ -178,7 +198,7 @@ func (l *Layout) checkParent(j *Job) *problem {
 
 func set(b *bool) bool { return b != nil && *b }
 
-func (l *Layout) checkPipelines(list []*Def[configlang.BoundPipeline]) {
+func (l *checker) checkPipelines(list []*Def[configlang.BoundPipeline]) {
 	for _, d := range list {
 		for _, name := range d.Value.Supersedes {
 			if l.pipelines.first(name) == nil {
@@ -190,44 +210,47 @@ func (l *Layout) checkPipelines(list []*Def[configlang.BoundPipeline]) {
 }
 
 // checkTemplates tells errors of templates that are used, once for each use.
-func (l *Layout) checkTemplates(list []*Stanza) {
+func (l *checker) checkTemplates(list []*Stanza) {
 	for _, t := range list {
 		p := l.checkStanza(t)
 		if p == nil {
 			continue
 		}
-		if uses := l.usesOf(t.Name); uses > 0 {
-			l.found(t.Origin, t, t.stanza(), p)
-			l.errs[len(l.errs)-1].Uses = uses
+		uses, before := l.usesOf(t.Name), len(l.errs)
+		if uses == 0 {
+			continue
+		}
+		if l.found(t.Origin, t, t.stanza(), p); len(l.errs) > before {
+			l.errs[before].Uses = uses
 		}
 	}
 }
 
 // usesOf counts the stanzas that use a template and that are looked at as far as it.
-func (l *Layout) usesOf(template string) int {
-	uses := 0
-	l.projects.each(func(_ string, e *entry[*Stanza]) {
-		for _, s := range e.in {
-			for _, name := range s.Templates {
-				if l.templates.first(name) == nil {
-					break
-				}
-				if name == template {
-					uses++
+func (l *checker) usesOf(template string) int {
+	if l.uses == nil {
+		l.uses = map[string]int{}
+		l.projects.each(func(_ string, e *entry[*Stanza]) {
+			for _, s := range e.in {
+				for _, name := range s.Templates {
+					if l.templates.first(name) == nil {
+						break
+					}
+					l.uses[name]++
 				}
 			}
-		}
-	})
-	return uses
+		})
+	}
+	return l.uses[template]
 }
 
-func (l *Layout) checkProjects(list []*Stanza) {
+func (l *checker) checkProjects(list []*Stanza) {
 	for _, s := range list {
 		l.found(s.Origin, s, s.stanza(), l.checkProject(s))
 	}
 }
 
-func (l *Layout) checkProject(s *Stanza) *problem {
+func (l *checker) checkProject(s *Stanza) *problem {
 	for _, name := range s.Templates {
 		if l.templates.first(name) == nil {
 			return problemf(configlang.NameTemplateNotFound, "define it, or name another", "The project template %q was not found.", name).at(name)
@@ -237,7 +260,7 @@ func (l *Layout) checkProject(s *Stanza) *problem {
 }
 
 // checkStanza checks the job lists; the first error counts.
-func (l *Layout) checkStanza(s *Stanza) *problem {
+func (l *checker) checkStanza(s *Stanza) *problem {
 	for i := range s.Pipelines {
 		for _, j := range s.Pipelines[i].Jobs {
 			if !l.Defined(j.Name) {
