@@ -49,6 +49,9 @@ type collector struct {
 // of one of its parents, is for the ref: then the job does not run.
 func (c *collector) collect(name string, o overrides) bool {
 	c.path = append(c.path, name)
+	if c.endless = c.endless || len(c.jobs) > maxGrown/10 || len(c.path) > maxGrown/10; c.endless {
+		return false
+	}
 	variants := c.layout.Variants(name)
 	ref := c.overridden(variants, o)
 	matched := false
@@ -64,10 +67,11 @@ func (c *collector) collect(name string, o overrides) bool {
 		if parent != "" && !v.Base && !slices.Contains(c.path, parent) && !c.collect(parent, o) {
 			return false
 		}
-		if c.endless = c.endless || len(c.jobs) > maxGrown/10 || len(c.path) > maxGrown/10; c.endless {
+		matched = true
+		if len(c.jobs) > maxGrown/10 {
+			c.endless = true
 			return false
 		}
-		matched = true
 		if !slices.Contains(c.jobs, v) {
 			c.jobs = append(c.jobs, v)
 		}

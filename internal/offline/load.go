@@ -129,7 +129,8 @@ func (s *Source) project(p *layout.Project, spec tenantfile.Project) error {
 		b := layout.Branch{Name: name}
 		if len(spec.Include) > 0 {
 			if b.Files, err = s.files(repo, spec, name); err != nil {
-				return fmt.Errorf("%s on %s: %w", p.Name, name, err)
+				// One branch that cannot be read does not stop the others.
+				b.Unreadable = []string{err.Error()}
 			}
 		}
 		p.Branches = append(p.Branches, b)
