@@ -110,7 +110,7 @@ func texts(c configlang.Conf, attr string) []string {
 func patterns(c configlang.Conf, attr string) (out []string, ok bool) {
 	list, _ := c.Values[attr].([]configlang.Matcher)
 	for _, m := range list {
-		if m.Negate || m.Regex.Deprecation() != "" {
+		if m.Negate {
 			return nil, false
 		}
 		out = append(out, m.Regex.Pattern())

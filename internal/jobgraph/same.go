@@ -8,20 +8,28 @@ import (
 	"github.com/gozer-dev/gozer/internal/layout"
 )
 
-// SameConfig says whether two jobs do the same: where their definitions stand
-// and which files they are for does not count.
+// SameConfig says whether two jobs are configured in the same way: where their
+// definitions stand and which files they are for does not count.
 func SameConfig(a, b *Job) bool {
+	choice := func(j *Job) []any {
+		return []any{j.Final, j.Protected, j.PostReview, j.MatchOnConfigUpdates, list(j.AllowedProjects), j.abstract, j.intermediate, j.branches}
+	}
+	return sameRun(a, b) && reflect.DeepEqual(choice(a), choice(b))
+}
+
+// sameRun says whether a run of one job is as good as a run of the other.
+func sameRun(a, b *Job) bool {
 	return reflect.DeepEqual(settings(a), settings(b)) && equalPlaybooks(a, b) && equalNodes(a, b) &&
 		reflect.DeepEqual(roleNames(a.Roles), roleNames(b.Roles)) && reflect.DeepEqual(varFiles(a), varFiles(b))
 }
 
-// settings are the values of a job that can be compared as they are.
+// settings are the values of a run that can be compared as they are.
 func settings(j *Job) []any {
-	return []any{j.Name, j.Voting, j.HoldFollowingChanges, j.Final, j.Protected, j.PostReview, j.MatchOnConfigUpdates, j.Timeout, j.PostTimeout, j.Attempts,
+	return []any{j.Name, j.Voting, j.HoldFollowingChanges, j.Timeout, j.PostTimeout, j.Attempts,
 		j.SuccessMessage, j.FailureMessage, j.OverrideBranch, j.OverrideCheckout, j.AnsibleSplitStreams, j.AnsibleVersion, j.Deduplicate,
 		j.WorkspaceScheme, j.WorkspaceCheckout, j.ImageBuildName, list(j.Dependencies), list(j.Semaphores), list(j.Tags), list(j.Provides),
-		list(j.Requires), list(j.FailureOutput), list(j.AllowedProjects), list(j.RequiredProjects),
-		object(j.Vars), object(j.ExtraVars), object(j.HostVars), object(j.GroupVars), j.abstract, j.branches}
+		list(j.Requires), list(j.FailureOutput), list(j.RequiredProjects),
+		object(j.Vars), object(j.ExtraVars), object(j.HostVars), object(j.GroupVars)}
 }
 
 // list makes none and empty the same.
@@ -99,7 +107,7 @@ func deduplicate(jobs []*Job, in Input) []*Job {
 		}
 		equal := []*Job{j}
 		for _, o := range jobs[i+1:] {
-			if gone[o] || o.Deduplicate == "false" || o.Name != j.Name || !SameConfig(j, o) {
+			if gone[o] || o.Deduplicate == "false" || o.Name != j.Name || !sameRun(j, o) {
 				continue
 			}
 			if j.Deduplicate == "auto" && len(j.RequiredProjects) == 0 && in.Changes[j.Change].Project != in.Changes[o.Change].Project {

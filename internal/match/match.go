@@ -6,11 +6,11 @@ package match
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/zuulregex"
 )
 
 // Trigger matches events of one connection; see Pipeline.spec.triggers.
@@ -59,14 +59,16 @@ const (
 // refused where it was read.
 func anyRegexp(list []string, text string, at where) bool {
 	return len(list) == 0 || slices.ContainsFunc(list, func(source string) bool {
-		switch at {
-		case atStart:
-			source = `^(?:` + source + `)`
-		case whole:
-			source = `^(?:` + source + `)$`
+		re, err := zuulregex.Compile(source)
+		switch {
+		case err != nil:
+			return false
+		case at == atStart:
+			return re.Match(text)
+		case at == whole:
+			return re.FullMatch(text)
 		}
-		re, err := regexp.Compile(source)
-		return err == nil && re.MatchString(text)
+		return re.Search(text)
 	})
 }
 
