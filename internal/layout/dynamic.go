@@ -76,7 +76,14 @@ type touched struct{ pipelines, nodeSets, secrets, jobs, images, templates, proj
 func (l *Layout) recheck(before *Layout, t touched) {
 	if l.matters(before, t) {
 		l.errs = slices.DeleteFunc(l.errs, func(e *Error) bool { return e.reference })
-		l.checker().checkAll()
+		c := l.checker()
+		c.checkReferences()
+		if before.loops {
+			c.checkLoops()
+		} else {
+			// A loop that was not there goes through something new.
+			c.loopsFrom(t.jobs)
+		}
 		return
 	}
 	c := l.checker()

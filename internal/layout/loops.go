@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -10,9 +9,15 @@ import (
 // variant may name its own job as its parent; that adds nothing.
 func (l *checker) checkLoops() {
 	l.loops = false
-	names := map[string]bool{}
-	l.jobs.each(func(name string, _ *entry[*Job]) { names[name] = true })
-	l.loopsFrom(slices.Sorted(maps.Keys(names)))
+	var names []string
+	for _, p := range l.Projects {
+		for _, b := range p.Branches {
+			for _, j := range l.chunks[chunkKey{p, b.Name}].jobs {
+				names = append(names, j.Name)
+			}
+		}
+	}
+	l.loopsFrom(names)
 }
 
 // loopsFrom looks upwards from some jobs.

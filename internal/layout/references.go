@@ -48,11 +48,16 @@ func (l *checker) found(o *Origin, owner any, at configlang.Stanza, p *problem) 
 	}
 }
 
-// checkAll checks the references of everything.
+// checkAll checks everything.
 func (l *checker) checkAll() {
+	l.checkReferences()
+	l.checkLoops()
+}
+
+// checkReferences checks the references of everything.
+func (l *checker) checkReferences() {
 	l.nodeSets.each(func(_ string, e *entry[*Def[configlang.NodeSet]]) { l.checkNodeSets(e.in) })
 	l.jobs.each(func(_ string, e *entry[*Job]) { l.checkJobs(e.in) })
-	l.checkLoops()
 	l.pipelines.each(func(_ string, e *entry[*Def[configlang.BoundPipeline]]) { l.checkPipelines(e.in) })
 	l.checkImages()
 	l.templates.each(func(_ string, e *entry[*Stanza]) { l.checkTemplates(e.in) })
@@ -129,16 +134,8 @@ func (l *checker) checkVariant(j *Job) *problem {
 	if p := l.checkParent(j); p != nil {
 		return p
 	}
-	if j.NodeSetName != nil || j.NodeSet != nil {
-		sets, p := l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet})
-		if p != nil {
-			return p
-		}
-		for _, ns := range sets {
-			if l.MaxNodesPerJob != -1 && len(ns.Nodes) > l.MaxNodesPerJob {
-				return problemf("", "use fewer nodes", "The job %q exceeds tenant max-nodes-per-job %d.", j.Name, l.MaxNodesPerJob)
-			}
-		}
+	if p := l.checkNodes(j); p != nil {
+		return p
 	}
 	for _, d := range j.Dependencies {
 		if !l.Defined(d.Name) {
@@ -155,6 +152,32 @@ func (l *checker) checkVariant(j *Job) *problem {
 			return problemf("", "define it in the same project", "The secret %q was not found.", s.Name).at(s.Name)
 		case !d.Origin.sameProject(j.Origin):
 			return problemf("", "define a secret in this project", "Unable to use secret %s.  Secrets must be defined in the same project in which they are used", s.Name).at(s.Name)
+		}
+	}
+	return nil
+}
+
+// checkNodes checks that the nodesets are there and not too large.
+func (l *checker) checkNodes(j *Job) *problem {
+	if j.NodeSetName == nil && j.NodeSet == nil {
+		return nil
+	}
+	var one [1]*configlang.NodeSet
+	sets := one[:]
+	if one[0] = j.NodeSet; one[0] == nil {
+		if d := l.nodeSets.first(*j.NodeSetName); d != nil {
+			one[0] = d.Value
+		}
+	}
+	if one[0] == nil || len(one[0].Alternatives) > 0 {
+		var p *problem
+		if sets, p = l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet}); p != nil {
+			return p
+		}
+	}
+	for _, ns := range sets {
+		if l.MaxNodesPerJob != -1 && len(ns.Nodes) > l.MaxNodesPerJob {
+			return problemf("", "use fewer nodes", "The job %q exceeds tenant max-nodes-per-job %d.", j.Name, l.MaxNodesPerJob)
 		}
 	}
 	return nil
