@@ -18,6 +18,8 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/tenantfile"
+
+	"github.com/gozer-dev/gozer/internal/testkit/corpus"
 )
 
 var updateImports = flag.Bool("update-imports", false, "rewrite the expected outcome in testdata/tenant_import")
@@ -122,15 +124,7 @@ func imports(t *testing.T, file string) map[string]string {
 // realTenantFile is openstack's, with more than a thousand projects.
 func realTenantFile(t *testing.T) string {
 	t.Helper()
-	shared := os.Getenv("GOZER_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
-	file := filepath.Join(shared, "corpus/openstack/project-config/zuul/main.yaml")
-	if _, err := os.Stat(file); err != nil {
-		t.Fatalf("the shared files are not there (%v); GOZER_SHARED says where they are", err)
-	}
-	return file
+	return filepath.Join(corpus.Dir(t), "corpus/openstack/project-config/zuul/main.yaml")
 }
 
 // What is written says what the tenant file says, and the same every time.

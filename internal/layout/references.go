@@ -147,9 +147,12 @@ func (l *checker) checkVariant(j *Job) *problem {
 	}
 	for _, s := range j.Secrets {
 		d := l.secrets.first(s.Name)
+		wrong := configlang.SecretVarError(s.Alias)
 		switch {
 		case d == nil:
 			return problemf("", "define it in the same project", "The secret %q was not found.", s.Name).at(s.Name)
+		case wrong != "":
+			return problemf("", "give it the name of a variable: {name: VARIABLE, secret: SECRET}", "%s: %q", wrong, s.Alias).at(s.Alias)
 		case !d.Origin.sameProject(j.Origin):
 			return problemf("", "define a secret in this project", "Unable to use secret %s.  Secrets must be defined in the same project in which they are used", s.Name).at(s.Name)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gozer-dev/gozer/internal/testkit/corpus"
 )
 
 // TestOpen: what may lie in a root, which branches it has, and what zuul.yaml is on each.
@@ -154,20 +156,16 @@ func TestUnknownBranch(t *testing.T) {
 	}
 }
 
-// Files of real projects lie in roots like these.
+// Files of known projects lie in roots like these.
 func TestRealProjects(t *testing.T) {
-	shared := os.Getenv("GOZER_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
-	corpus := filepath.Join(shared, "corpus")
-	projects, err := os.ReadDir(filepath.Join(corpus, "openstack"))
+	known := filepath.Join(corpus.Dir(t), "corpus")
+	projects, err := os.ReadDir(filepath.Join(known, "openstack"))
 	if err != nil {
-		t.Fatalf("the shared files are not there (%v); GOZER_SHARED says where they are", err)
+		t.Fatal(err)
 	}
 	files := 0
 	for _, p := range projects {
-		r := open(t, "openstack/"+p.Name(), corpus, filepath.Join(corpus, "branches"), filepath.Join(corpus, "standins"))
+		r := open(t, "openstack/"+p.Name(), known, filepath.Join(known, "branches"), filepath.Join(known, "standins"))
 		for _, b := range r.Branches("master") {
 			found, err := r.ConfigFiles(b, nil, nil)
 			if err != nil {
@@ -176,7 +174,7 @@ func TestRealProjects(t *testing.T) {
 			files += len(found)
 		}
 	}
-	nova := open(t, "openstack/nova", corpus, filepath.Join(corpus, "branches"))
+	nova := open(t, "openstack/nova", known, filepath.Join(known, "branches"))
 	if got := nova.Branches("master"); len(got) < 3 || got[0] != "master" || !slices.Contains(got, "stable/2025.1") {
 		t.Errorf("branches of nova: %v", got)
 	}

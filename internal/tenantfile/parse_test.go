@@ -12,26 +12,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gozer-dev/gozer/internal/testkit/corpus"
 )
 
-// shared is where files of real projects lie.
-func shared(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("GOZER_SHARED")
-	if dir == "" {
-		dir = "../../../shared"
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Fatalf("the shared files are not there (%v); GOZER_SHARED says where they are", err)
-	}
-	return dir
-}
-
-// corpus reads the files below a folder of the shared ones whose names end in one of some words.
-func corpus(t testing.TB, endings ...string) map[string][]byte {
+// realFiles reads the files below a folder of the shared ones whose names end in one of some words.
+func realFiles(t testing.TB, endings ...string) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
-	root := filepath.Join(shared(t), "corpus")
+	root := filepath.Join(corpus.Dir(t), "corpus")
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		fits := func(ending string) bool { return strings.HasSuffix("/"+d.Name(), ending) }
 		if err != nil || d.IsDir() || !slices.ContainsFunc(endings, fits) {
@@ -48,7 +37,7 @@ func corpus(t testing.TB, endings ...string) map[string][]byte {
 }
 
 func TestRealTenantFiles(t *testing.T) {
-	files := corpus(t, "/main.yaml", "-main.yaml")
+	files := realFiles(t, "/main.yaml", "-main.yaml")
 	if len(files) < 3 {
 		t.Fatalf("found only %d tenant files", len(files))
 	}
@@ -80,7 +69,7 @@ func TestRealTenantFiles(t *testing.T) {
 }
 
 func TestRealConnections(t *testing.T) {
-	files := corpus(t, ".conf")
+	files := realFiles(t, ".conf")
 	if len(files) < 3 {
 		t.Fatalf("found only %d files with connections", len(files))
 	}
