@@ -78,12 +78,7 @@ func (l *Layout) recheck(before *Layout, t touched) {
 		l.errs = slices.DeleteFunc(l.errs, func(e *Error) bool { return e.reference })
 		c := l.checker()
 		c.checkReferences()
-		if before.loops {
-			c.checkLoops()
-		} else {
-			// A loop that was not there goes through something new.
-			c.loopsFrom(t.jobs)
-		}
+		c.checkLoopsThrough(t.jobs)
 		return
 	}
 	c := l.checker()
@@ -93,9 +88,7 @@ func (l *Layout) recheck(before *Layout, t touched) {
 	for _, n := range t.jobs {
 		c.checkJobs(l.jobs.get(n))
 	}
-	if len(t.jobs) > 0 {
-		c.loopsFrom(t.jobs)
-	}
+	c.checkLoopsThrough(t.jobs)
 	for _, n := range t.templates {
 		c.checkTemplates(l.templates.get(n))
 	}
@@ -107,7 +100,7 @@ func (l *Layout) recheck(before *Layout, t touched) {
 // matters says whether what others may refer to has changed: then everything is
 // checked again. Most changes alter what a job does and leave its name alone.
 func (l *Layout) matters(before *Layout, t touched) bool {
-	if len(t.pipelines) > 0 || len(t.images) > 0 || before.loops {
+	if len(t.pipelines) > 0 || len(t.images) > 0 {
 		return true
 	}
 	for _, n := range t.jobs {

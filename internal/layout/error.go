@@ -20,6 +20,8 @@ type Error struct {
 	owner any
 	// reference errors are found again when what is referred to changes.
 	reference bool
+	// loop errors are found again whenever jobs change.
+	loop bool
 }
 
 func newError(o *Origin, owner any, at configlang.Stanza, name, hint, message string) *Error {

@@ -128,7 +128,7 @@ func TestBounds(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a large file":   {map[string]string{"zuul.yaml": strings.Repeat("#", MaxFileBytes+1)}, "at most 1048576 are read of one file"},
+		"a large file":   {map[string]string{"zuul.yaml": strings.Repeat("#", MaxFileBytes+1)}, "at most 4194304 are read of one file"},
 		"just not large": {map[string]string{"zuul.yaml": strings.Repeat("#", MaxFileBytes)}, ""},
 		"many files":     {many, "more than 2000 files"},
 		"many bytes":     {heavy, "more than 16777216 bytes"},

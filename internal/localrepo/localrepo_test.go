@@ -156,7 +156,7 @@ func TestUnknownBranch(t *testing.T) {
 	}
 }
 
-// Files of known projects lie in roots like these.
+// Files of real projects lie in roots like these.
 func TestRealProjects(t *testing.T) {
 	known := filepath.Join(corpus.Dir(t), "corpus")
 	projects, err := os.ReadDir(filepath.Join(known, "openstack"))
