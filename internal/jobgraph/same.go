@@ -76,9 +76,10 @@ func varFiles(j *Job) []string {
 func equalPlaybooks(a, b *Job) bool {
 	same := func(x, y Playbook) bool {
 		secret := func(s, t Secret) bool {
-			return s.Alias == t.Alias && s.Project == t.Project && reflect.DeepEqual(s.Def.Value.Data, t.Def.Value.Data)
+			return s.Alias == t.Alias && s.Project.Canonical() == t.Project.Canonical() && reflect.DeepEqual(s.Def.Value.Data, t.Def.Value.Data)
 		}
-		return x.Path == y.Path && x.Origin.Project == y.Origin.Project && x.Origin.Branch == y.Origin.Branch && x.Cleanup == y.Cleanup &&
+		from := x.Origin.Project.Canonical() == y.Origin.Project.Canonical() && x.Origin.Project.Trusted == y.Origin.Project.Trusted
+		return x.Path == y.Path && from && x.Origin.Branch == y.Origin.Branch && x.Cleanup == y.Cleanup &&
 			x.NestingLevel == y.NestingLevel && slices.Equal(x.Semaphores, y.Semaphores) && slices.EqualFunc(x.Secrets, y.Secrets, secret) &&
 			slices.Equal(roleNames(x.Roles), roleNames(y.Roles))
 	}
