@@ -20,6 +20,12 @@ func (p *parser) expand(n *yaml.Node, depth int) *yaml.Node {
 		return nil
 	}
 	if n.Kind == yaml.AliasNode {
+		if slices.Contains(p.within, n.Alias) {
+			p.fail(posOf(n), "repeat only what ends before", "what the alias %q repeats contains the alias itself", "*"+brief(n.Value))
+			return nil
+		}
+		p.within = append(p.within, n.Alias)
+		defer func() { p.within = p.within[:len(p.within)-1] }()
 		return p.expand(n.Alias, depth+1)
 	}
 	if len(n.Content) == 0 {
@@ -43,22 +49,25 @@ func (p *parser) withoutMerges(n *yaml.Node) *yaml.Node {
 	if !slices.ContainsFunc(n.Content, isMerge) {
 		return n
 	}
-	var own, brought []*yaml.Node
+	var own []*yaml.Node
+	var brought [][]*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
 		case !isMerge(key):
 			own = append(own, key, value)
 		case value.Kind == yaml.MappingNode:
-			brought = append(brought, value)
+			brought = append(brought, []*yaml.Node{value})
 		case value.Kind == yaml.SequenceNode && !slices.ContainsFunc(value.Content, notMapping):
-			brought = append(brought, value.Content...)
+			brought = append(brought, value.Content)
 		default:
 			p.fail(posOf(key), "write `<<: *name`", "a merge key needs a mapping")
 			return nil
 		}
 	}
-	n.Content = merged(own, brought)
+	// A later merge key goes before an earlier one; within its list the first mapping wins.
+	slices.Reverse(brought)
+	n.Content = merged(own, slices.Concat(brought...))
 	return n
 }
 

@@ -2,6 +2,7 @@ package configlang
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,8 +31,10 @@ type schema struct {
 	what string
 	// empty says that no value at all is allowed.
 	empty bool
-	// any allows attributes that are not listed, e.g. labels of Gerrit.
+	// any allows attributes that are not listed, e.g. labels of Gerrit; words
+	// allows a text in place of all attributes.
 	any      bool
+	words    bool
 	rules    map[string]rule
 	required []string
 	// after looks at what was read as a whole: deprecations.
@@ -43,7 +46,7 @@ func (s *schema) read(p *parser, n *yaml.Node, attr string) Values {
 	if s.empty && kindOf(n) == kindNull {
 		return v
 	}
-	if s.any && kindOf(n) == kindString {
+	if s.words && kindOf(n) == kindString {
 		return v
 	}
 	p.attributes(n, s.what, slices.Sorted(maps.Keys(s.rules)), s.required, func(key string, value *yaml.Node) bool {
@@ -77,6 +80,28 @@ func number(p *parser, n *yaml.Node, _ string) any   { return p.integer(n) }
 func texts(p *parser, n *yaml.Node, _ string) any    { return p.strings(n) }
 func anything(p *parser, n *yaml.Node, _ string) any { return p.value(n) }
 func exprs(p *parser, n *yaml.Node, attr string) any { return p.matchers(n, attr) }
+
+// expr reads an expression that is no list.
+func expr(p *parser, n *yaml.Node, attr string) any {
+	p.regex(n, attr)
+	return n.Value
+}
+
+// pattern reads an expression that need not be RE2.
+func pattern(p *parser, n *yaml.Node, _ string) any {
+	p.compile(n)
+	return n.Value
+}
+
+var ages = regexp.MustCompile(`^\s*[+-]?[0-9]+(_[0-9]+)*\s*[smhdw]$`)
+
+func age(p *parser, n *yaml.Node, _ string) any {
+	s := p.str(n)
+	if kindOf(n) == kindString && !ages.MatchString(s) {
+		p.fail(posOf(n), "write a number of seconds, minutes, hours, days or weeks: 90s, 15m, 6h, 2d, 1w", "%q is not an age", Bound(s))
+	}
+	return s
+}
 
 func mappings(p *parser, n *yaml.Node, _ string) any {
 	var out []map[string]any
@@ -125,14 +150,12 @@ var driverSchemas = map[string]schemas{
 			"event": some("gl_merge_request", "gl_push"), "action": texts, "comment": exprs, "ref": exprs, "labels": texts, "unlabels": texts}},
 		reporter: &schema{what: "the reporter", rules: map[string]rule{"comment": flag, "approval": flag, "merge": flag, "label": texts, "unlabel": texts}},
 		require:  &schema{what: "the requirement", rules: map[string]rule{"open": flag, "merged": flag, "approved": flag, "labels": texts}},
-		reject:   &schema{what: "the reject"},
 	},
 	"pagure": {
 		trigger: &schema{what: "the trigger", required: []string{"event"}, rules: map[string]rule{
 			"event": some("pg_pull_request", "pg_pull_request_review", "pg_push"), "action": texts, "ref": exprs, "comment": exprs, "status": texts, "tag": texts}},
 		reporter: pagureReporter,
 		require:  &schema{what: "the requirement", rules: map[string]rule{"score": number, "open": flag, "merged": flag, "status": text, "tags": texts}},
-		reject:   &schema{what: "the reject"},
 	},
 	"git": {
 		trigger: &schema{what: "the trigger", required: []string{"event"}, rules: map[string]rule{"event": some("ref-updated"), "ref": exprs, "ignore-deletes": flag}},
@@ -174,11 +197,12 @@ var pagureReporter = &schema{
 }
 
 var gerritApproval = &schema{what: "an approval", any: true, rules: map[string]rule{
-	"username": text, "email": text, "older-than": text, "newer-than": text}}
+	"username": expr, "email": expr, "older-than": age, "newer-than": age}}
 
 var gerritRequirement = &schema{what: "the requirement", rules: map[string]rule{
 	"approval": inners(gerritApproval), "open": flag, "current-patchset": flag, "wip": flag, "hashtags": exprs, "status": texts}}
 
+// gerritReporter takes labels. Zuul's schema allows a text too, but nothing can be made of one.
 var gerritReporter = &schema{what: "the reporter", any: true}
 
 func gerritTrigger() *schema {
@@ -187,8 +211,8 @@ func gerritTrigger() *schema {
 		rules: map[string]rule{
 			"event": some("patchset-created", "draft-published", "change-abandoned", "change-restored", "change-merged", "comment-added",
 				"ref-updated", "pending-check", "vote-deleted", "hashtags-changed", "wip-state-changed"),
-			"uuid": text, "scheme": text, "comment_filter": texts, "comment": exprs, "email_filter": texts, "email": exprs,
-			"username_filter": texts, "username": exprs, "branch": exprs, "ref": exprs, "ignore-deletes": flag,
+			"uuid": text, "scheme": text, "comment_filter": exprs, "comment": exprs, "email_filter": exprs, "email": exprs,
+			"username_filter": exprs, "username": exprs, "branch": exprs, "ref": exprs, "ignore-deletes": flag,
 			"approval": mappings, "approval-change": mappings, "require-approval": inners(gerritApproval), "reject-approval": inners(gerritApproval),
 			"added": exprs, "removed": exprs, "require": inner(gerritRequirement), "reject": inner(gerritRequirement),
 		},
@@ -227,4 +251,4 @@ func DriverNamed(name string) string {
 // AnyDriver stands for one that is not known: everything may be said of it.
 const AnyDriver = "any"
 
-var anySchema = &schema{what: "the connection", any: true, empty: true}
+var anySchema = &schema{what: "the connection", any: true, words: true, empty: true}

@@ -9,7 +9,7 @@ import (
 )
 
 var githubReview = &schema{what: "a review", rules: map[string]rule{
-	"username": text, "email": text, "older-than": text, "newer-than": text,
+	"username": pattern, "email": pattern, "older-than": age, "newer-than": age,
 	"type":       text,
 	"permission": one("read", "write", "admin"),
 }}
@@ -95,7 +95,7 @@ func githubMisfit(n *yaml.Node, v Values, event string) string {
 			got, _ := v[key].([]string)
 			for _, g := range got {
 				if !slices.Contains(values, g) {
-					return fmt.Sprintf("%q is not possible for %q of %s; it is one of %s", Bound(g), key, event, strings.Join(values, ", "))
+					return fmt.Sprintf("%q is not possible for %q of %s; it is one of %s", brief(g), key, event, strings.Join(values, ", "))
 				}
 			}
 		}
@@ -133,9 +133,13 @@ var giteaTrigger = &schema{
 			"pull_request":        {"opened", "changed", "closed", "reopened", "comment", "labeled", "unlabeled"},
 			"pull_request_review": {"submitted"},
 		}[event]
+		has := "it has none"
+		if len(known) > 0 {
+			has = "it has: " + strings.Join(known, ", ")
+		}
 		for _, a := range actions {
 			if !slices.Contains(known, a) {
-				p.fail(posOf(n), didYouMean(a, known), "the event %s has no action %q; it has: %s", event, Bound(a), strings.Join(known, ", "))
+				p.fail(posOf(n), didYouMean(a, known), "the event %s has no action %q; %s", event, brief(a), has)
 			}
 		}
 	},

@@ -45,13 +45,13 @@ func (p *parser) variant(n *yaml.Node) *Job {
 	key, value := n.Content[0], n.Content[1]
 	j.Name = p.name(key)
 	if kindOf(value) != kindMapping {
-		p.fail(posOf(key), "leave out the colon, or indent the attributes below the name", "the job %q has no attributes", Bound(key.Value))
+		p.fail(posOf(key), "leave out the colon, or indent the attributes below the name", "the job %q has no attributes", brief(key.Value))
 		return j
 	}
 	if len(n.Content) > 2 {
-		p.warn(NameUnknownWarning, posOf(n.Content[2]), "", "write each job as an entry of its own", "only the first job of this entry counts; %q is left out", Bound(n.Content[2].Value))
+		p.warn(NameUnknownWarning, posOf(n.Content[2]), "", "write each job as an entry of its own", "only the first job of this entry counts; %q is left out", brief(n.Content[2].Value))
 	}
-	p.attributes(value, fmt.Sprintf("the job %q", Bound(key.Value)), jobAttrs, nil, func(key string, v *yaml.Node) bool { return p.jobAttr(j, key, v) })
+	p.attributes(value, fmt.Sprintf("the job %q", brief(key.Value)), jobAttrs, nil, func(key string, v *yaml.Node) bool { return p.jobAttr(j, key, v) })
 	p.checkJob(j, value)
 	return j
 }
@@ -161,7 +161,7 @@ func (p *parser) ansibleVersion(n *yaml.Node) *string {
 		p.wrong(n, "a version")
 	}
 	if !slices.Contains(AnsibleVersions, n.Value) {
-		p.fail(posOf(n), fmt.Sprintf("choose one of %v", AnsibleVersions), "Requested ansible version %s not found", Bound(n.Value))
+		p.fail(posOf(n), fmt.Sprintf("choose one of %v", AnsibleVersions), "Requested ansible version %s not found", brief(n.Value))
 	}
 	v := n.Value
 	return &v
@@ -239,7 +239,7 @@ func (p *parser) jobList(j *Job, key string, v *yaml.Node) bool {
 	case "requires":
 		j.Requires = sorted(p.strings(v))
 	case "failure-output":
-		p.each(v, func(n *yaml.Node) { p.regex(n, key) })
+		p.each(v, p.outputRegex)
 		j.FailureOutput = sorted(p.strings(v))
 	case "dependencies":
 		p.each(v, func(n *yaml.Node) { j.Dependencies = append(j.Dependencies, p.dependency(n)) })

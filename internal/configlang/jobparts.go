@@ -12,13 +12,14 @@ import (
 
 func cmpText(a, b string) int { return strings.Compare(a, b) }
 
-// named reads an entry that is a name or a mapping with one.
-func (p *parser) named(n *yaml.Node, what string, short func(string), known []string, read func(key string, v *yaml.Node) bool) {
+// named reads an entry that is a name or a mapping with one; known begins with
+// the attribute that the name is short for.
+func (p *parser) named(n *yaml.Node, what string, known []string, read func(key string, v *yaml.Node) bool) {
 	if kindOf(n) == kindMapping {
 		p.attributes(n, what, known, known[:1], read)
 		return
 	}
-	short(p.name(n))
+	read(known[0], n)
 }
 
 func (p *parser) playbooks(n *yaml.Node, post bool) []Playbook {
@@ -29,7 +30,7 @@ func (p *parser) playbooks(n *yaml.Node, post bool) []Playbook {
 	}
 	p.each(n, func(n *yaml.Node) {
 		b := Playbook{}
-		p.named(n, "a playbook", func(s string) { b.Path = s }, known, func(key string, v *yaml.Node) bool {
+		p.named(n, "a playbook", known, func(key string, v *yaml.Node) bool {
 			switch {
 			case key == "name":
 				b.Path = p.str(v)
@@ -56,7 +57,7 @@ func (p *parser) filePath(n *yaml.Node, what, s string) {
 	case p.broken:
 	case s == "" || clean == "." || clean == ".." || len(s) > maxPath, path.IsAbs(clean), strings.HasPrefix(clean, "../"),
 		strings.ContainsFunc(s, unicode.IsControl), slices.Contains(strings.Split(clean, "/"), ".git"):
-		p.fail(posOf(n), "give the path of a file inside the repository", "%q is not the path of a %s", Bound(s), what)
+		p.fail(posOf(n), "give the path of a file inside the repository", "%q is not the path of a %s", brief(s), what)
 	}
 }
 
@@ -98,7 +99,7 @@ func (p *parser) secretUse(n *yaml.Node) SecretUse {
 		switch key {
 		case "name":
 			if s.Alias = p.name(v); !varName.MatchString(s.Alias) {
-				p.fail(posOf(v), "begin with a letter and use letters, digits and underscores", "Invalid Ansible variable name %q", Bound(s.Alias))
+				p.fail(posOf(v), "begin with a letter and use letters, digits and underscores", "Invalid Ansible variable name %q", brief(s.Alias))
 			}
 		case "secret":
 			s.Name = p.name(v)
@@ -114,7 +115,7 @@ func (p *parser) secretUse(n *yaml.Node) SecretUse {
 
 func (p *parser) jobSemaphore(n *yaml.Node) JobSemaphore {
 	s := JobSemaphore{}
-	p.named(n, "a semaphore of the job", func(name string) { s.Name = name }, []string{"name", "resources-first"}, func(key string, v *yaml.Node) bool {
+	p.named(n, "a semaphore of the job", []string{"name", "resources-first"}, func(key string, v *yaml.Node) bool {
 		switch key {
 		case "name":
 			s.Name = p.name(v)
@@ -130,7 +131,7 @@ func (p *parser) jobSemaphore(n *yaml.Node) JobSemaphore {
 
 func (p *parser) dependency(n *yaml.Node) Dependency {
 	d := Dependency{}
-	p.named(n, "a dependency", func(name string) { d.Name = name }, []string{"name", "soft"}, func(key string, v *yaml.Node) bool {
+	p.named(n, "a dependency", []string{"name", "soft"}, func(key string, v *yaml.Node) bool {
 		switch key {
 		case "name":
 			d.Name = p.name(v)
@@ -146,7 +147,7 @@ func (p *parser) dependency(n *yaml.Node) Dependency {
 
 func (p *parser) requiredProject(n *yaml.Node) RequiredProject {
 	r := RequiredProject{}
-	p.named(n, "a required project", func(name string) { r.Name = name }, []string{"name", "override-checkout", "override-branch"}, func(key string, v *yaml.Node) bool {
+	p.named(n, "a required project", []string{"name", "override-checkout", "override-branch"}, func(key string, v *yaml.Node) bool {
 		switch key {
 		case "name":
 			r.Name = p.name(v)
@@ -164,17 +165,17 @@ func (p *parser) requiredProject(n *yaml.Node) RequiredProject {
 
 func (p *parser) includeVars(n *yaml.Node) IncludeVars {
 	iv := IncludeVars{Required: true, UseRef: true}
-	useRef := false
-	p.named(n, "a file of variables", func(name string) { iv.Path = name }, []string{"name", "project", "zuul-project", "use-ref", "required"}, func(key string, v *yaml.Node) bool {
+	ofChange := false
+	p.named(n, "a file of variables", []string{"name", "project", "zuul-project", "use-ref", "required"}, func(key string, v *yaml.Node) bool {
 		switch key {
 		case "name":
 			iv.Path = p.str(v)
 		case "project":
 			iv.Project = p.name(v)
 		case "zuul-project":
-			iv.ZuulProject = *p.boolean(v)
+			iv.ZuulProject, ofChange = *p.boolean(v), true
 		case "use-ref":
-			iv.UseRef, useRef = *p.boolean(v), true
+			iv.UseRef, ofChange = *p.boolean(v), true
 		case "required":
 			iv.Required = *p.boolean(v)
 		default:
@@ -182,7 +183,7 @@ func (p *parser) includeVars(n *yaml.Node) IncludeVars {
 		}
 		return true
 	})
-	if iv.Project != "" && (iv.ZuulProject || useRef) {
+	if iv.Project != "" && ofChange {
 		p.fail(posOf(n), "", "a file of variables is from a project, or from the project of the change (zuul-project, use-ref)")
 	}
 	p.filePath(n, "file of variables", iv.Path)
@@ -193,7 +194,7 @@ func (p *parser) includeVars(n *yaml.Node) IncludeVars {
 var nodeSetAttrs = []string{"name", "nodes", "groups", "alternatives"}
 
 func (p *parser) namedNodeSet(n *yaml.Node) *NodeSet {
-	ns := p.nodeSet(n, fmt.Sprintf("the nodeset %q", Bound(p.stanza.Name)), "name")
+	ns := p.nodeSet(n, fmt.Sprintf("the nodeset %q", brief(p.stanza.Name)), "name")
 	ns.Pos = p.stanza.Pos
 	return ns
 }
@@ -220,8 +221,12 @@ func (p *parser) nodeSet(n *yaml.Node, what, need string) *NodeSet {
 		}
 		return true
 	})
-	if kindOf(n) == kindMapping && has(n, "nodes") == has(n, "alternatives") {
+	switch {
+	case kindOf(n) != kindMapping:
+	case has(n, "nodes") == has(n, "alternatives"):
 		p.fail(posOf(n), "", "%s needs nodes, or alternatives, and not both", what)
+	case has(n, "groups") && has(n, "alternatives"):
+		p.fail(posOf(n), "give the groups to the alternatives", "%s has alternatives, so it has no groups of its own", what)
 	}
 	p.checkNodeSet(ns, what)
 	return ns

@@ -72,20 +72,28 @@ func (f *File) FindWord(at Pos, word string) (Pos, bool) {
 
 // Line is one line of the file, without its end; lines count from 1.
 func (f *File) Line(number int) (string, bool) {
-	f.index.Do(func() {
-		f.starts = append(f.starts, 0)
-		for i := range len(f.Content) {
-			if f.Content[i] == '\n' {
-				f.starts = append(f.starts, int32(i)+1)
-			}
-		}
-	})
+	f.index.Do(func() { f.starts = lineStarts(f.Content) })
 	if number < 1 || number > len(f.starts) {
 		return "", false
 	}
-	rest := f.Content[f.starts[number-1]:]
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.TrimSuffix(line, "\r"), true
+	end := int32(len(f.Content))
+	if number < len(f.starts) {
+		end = f.starts[number]
+	}
+	return strings.TrimRight(f.Content[f.starts[number-1]:end], lineEnds), true
+}
+
+// lineEnds are the characters that end a line in YAML 1.1; places count them all.
+const lineEnds = "\r\n\u0085\u2028\u2029"
+
+func lineStarts(content string) []int32 {
+	starts := []int32{0}
+	for i, c := range content {
+		if strings.ContainsRune(lineEnds, c) && !strings.HasPrefix(content[i:], "\r\n") {
+			starts = append(starts, int32(i+utf8.RuneLen(c)))
+		}
+	}
+	return starts
 }
 
 // wordIn is where the word stands for itself, and not within a longer one.

@@ -13,6 +13,8 @@ type parser struct {
 	// nodes counts what was looked at, told what was complained of.
 	nodes, told int
 	tooMany     bool
+	// within are the aliases that are being expanded.
+	within []*yaml.Node
 	// stanza is the present object; broken says that it has an error.
 	stanza Stanza
 	broken bool

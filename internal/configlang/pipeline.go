@@ -227,7 +227,7 @@ func (p *parser) conf(c Connections, r role, attr string, allowed []string, from
 	s, can := driverSchemas[driver].of(r)
 	switch {
 	case !known:
-		p.fail(posOf(from.key), didYouMean(from.connection, slices.Sorted(maps.Keys(c.Drivers))), "there is no connection %q", Bound(from.connection))
+		p.fail(posOf(from.key), didYouMean(from.connection, slices.Sorted(maps.Keys(c.Drivers))), "there is no connection %q", brief(from.connection))
 		return nil
 	case !can:
 		p.fail(posOf(from.key), "", "the connection %q (%s) has no %s", from.connection, driver, r)

@@ -84,20 +84,27 @@ const (
 	maxProblems = 100
 	// maxMessage bounds one message: names in it come from strangers.
 	maxMessage = 600
+	// maxQuoted bounds what a message quotes, so that there is room for what is said of it.
+	maxQuoted = 300
 )
 
 // Bound makes a text that may hold what strangers wrote short, and fit for a terminal.
-func Bound(text string) string {
+func Bound(text string) string { return bound(text, maxMessage) }
+
+// brief does so for a part of a message.
+func brief(text string) string { return bound(text, maxQuoted) }
+
+func bound(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if r != '\n' && unicode.IsControl(r) {
 			return '?'
 		}
 		return r
 	}, text)
-	if len(text) <= maxMessage {
+	if len(text) <= most {
 		return text
 	}
-	cut := maxMessage
+	cut := most
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}

@@ -45,8 +45,11 @@ func (p *parser) project(n *yaml.Node) *Project {
 
 func (p *parser) nameRegex(pr *Project, n *yaml.Node) {
 	re, err := zuulregex.Compile(pr.Name)
-	if err != nil {
-		p.fail(posOf(n), "", "%q is not a regular expression: %v", Bound(pr.Name), err)
+	switch {
+	case err != nil:
+		p.fail(posOf(n), "", "%q is not a regular expression: %v", brief(pr.Name), err)
+	case re.Deprecation() != "":
+		p.fail(posOf(n), "", "%q is not a regular expression here: %s", brief(pr.Name), re.Deprecation())
 	}
 	pr.NameRegex = re
 }
@@ -73,7 +76,7 @@ func (p *parser) projectAttr(pr *Project, key string, v *yaml.Node) bool {
 		pr.Vars = p.vars(v)
 	default:
 		if kindOf(v) != kindMapping {
-			p.fail(posOf(v), p.suggest(key, projectAttrs), "%q must be a mapping of attributes; what is not an attribute of a project is a pipeline", Bound(key))
+			p.fail(posOf(v), p.suggest(key, projectAttrs), "%q must be a mapping of attributes; what is not an attribute of a project is a pipeline", brief(key))
 			return true
 		}
 		pr.Pipelines = append(pr.Pipelines, p.projectPipeline(key, v))
@@ -84,7 +87,7 @@ func (p *parser) projectAttr(pr *Project, key string, v *yaml.Node) bool {
 func (p *parser) projectPipeline(name string, n *yaml.Node) ProjectPipeline {
 	pp := ProjectPipeline{Name: name, Pos: posOf(n)}
 	seen := map[string][]*Job{}
-	p.attributes(n, fmt.Sprintf("the pipeline %q of the project", Bound(name)), []string{"jobs", "debug", "fail-fast"}, nil, func(key string, v *yaml.Node) bool {
+	p.attributes(n, fmt.Sprintf("the pipeline %q of the project", brief(name)), []string{"jobs", "debug", "fail-fast"}, nil, func(key string, v *yaml.Node) bool {
 		switch key {
 		case "jobs":
 			p.list(v, func(n *yaml.Node) { p.addVariant(&pp, seen, p.variant(n), n) })
@@ -107,7 +110,7 @@ func (p *parser) addVariant(pp *ProjectPipeline, seen map[string][]*Job, j *Job,
 		return
 	}
 	if len(same) >= maxVariants {
-		p.fail(posOf(n), "use fewer", "the job %q is in the list more than %d times", Bound(j.Name), maxVariants)
+		p.fail(posOf(n), "use fewer", "the job %q is in the list more than %d times", brief(j.Name), maxVariants)
 		return
 	}
 	seen[j.Name] = append(same, j)

@@ -29,7 +29,7 @@ func (p *parser) attributes(n *yaml.Node, what string, known, need []string, rea
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if kindOf(key) != kindString || !read(key.Value, value) {
-			p.fail(posOf(key), p.suggest(key.Value, known), "unknown attribute %q of %s", key.Value, what)
+			p.fail(posOf(key), p.suggest(key.Value, known), "unknown attribute %q of %s", brief(key.Value), what)
 		}
 	}
 	for _, name := range need {
@@ -108,7 +108,7 @@ func (p *parser) integer(n *yaml.Node) int64 {
 	}
 	i, ok := integerOf(n.Value)
 	if !ok || !i.IsInt64() || i.Int64() > 1<<31 || i.Int64() < -1<<31 {
-		p.fail(posOf(n), "", "the number %s is too large", Bound(n.Value))
+		p.fail(posOf(n), "", "the number %s is too large", brief(n.Value))
 		return 0
 	}
 	return i.Int64()
@@ -205,6 +205,21 @@ func (p *parser) matcher(n *yaml.Node, attr string) Matcher {
 
 // regex compiles an expression; one that RE2 refuses gets a warning, or an error if nothing can be made of it.
 func (p *parser) regex(n *yaml.Node, attr string) *zuulregex.Regex {
+	re := p.compile(n)
+	if re != nil && re.Deprecation() != "" {
+		p.warn(NameRegexDeprecation, posOf(n), attr, "", "All regular expressions must conform to RE2 syntax: %s", re.Deprecation())
+	}
+	return re
+}
+
+// outputRegex reads an expression that is used where only RE2 is known.
+func (p *parser) outputRegex(n *yaml.Node) {
+	if re := p.compile(n); re != nil && re.Deprecation() != "" {
+		p.fail(posOf(n), "", "%q is not a regular expression here: %s", brief(n.Value), re.Deprecation())
+	}
+}
+
+func (p *parser) compile(n *yaml.Node) *zuulregex.Regex {
 	source := p.str(n)
 	if p.regexBytes += len(source); p.regexBytes > maxRegexBytes {
 		p.fail(posOf(n), "write simpler ones", "the regular expressions of the file are too large together")
@@ -212,11 +227,8 @@ func (p *parser) regex(n *yaml.Node, attr string) *zuulregex.Regex {
 	}
 	re, err := zuulregex.Compile(source)
 	if err != nil {
-		p.fail(posOf(n), "", "%q is not a regular expression: %v", Bound(source), err)
+		p.fail(posOf(n), "", "%q is not a regular expression: %v", brief(source), err)
 		return nil
-	}
-	if d := re.Deprecation(); d != "" {
-		p.warn(NameRegexDeprecation, posOf(n), attr, "", "All regular expressions must conform to RE2 syntax: %s", d)
 	}
 	return re
 }

@@ -147,6 +147,20 @@ func sexagesimal(sign, s string) (*big.Int, bool) {
 	return total, true
 }
 
+// floatOf reads what kindFloat found; ok is false for what JSON cannot have.
+func floatOf(text string) (f float64, ok bool) {
+	text = strings.ReplaceAll(text, "_", "")
+	if whole, fraction, _ := strings.Cut(text, "."); strings.Contains(whole, ":") { // 1:30.5 is 90.5
+		i, ok := integerOf(whole)
+		if !ok {
+			return 0, false
+		}
+		text = i.String() + "." + fraction
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil && !math.IsInf(f, 0) && !math.IsNaN(f)
+}
+
 // scalarValue is what a scalar is in JSON. Times keep their text, and so does
 // a number that JSON cannot have.
 func scalarValue(n *yaml.Node, k kind) any {
@@ -161,8 +175,8 @@ func scalarValue(n *yaml.Node, k kind) any {
 		}
 		return json.Number(i.String())
 	case kindFloat:
-		f, err := strconv.ParseFloat(strings.ReplaceAll(n.Value, "_", ""), 64)
-		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		f, ok := floatOf(n.Value)
+		if !ok {
 			return n.Value
 		}
 		return f

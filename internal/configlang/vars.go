@@ -1,6 +1,7 @@
 package configlang
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -13,6 +14,21 @@ var varName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 var forbiddenVars = []string{"zuul", "nodepool", "unsafe_vars", "ansible_connection", "ansible_host",
 	"ansible_python_interpreter", "ansible_shell_executable", "ansible_user"}
 
+// wordChars are what the name of a variable is made of, also where it may begin with a digit.
+var wordChars = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+// SecretVarError says what is wrong with the name that playbooks see a secret by.
+func SecretVarError(name string) string {
+	switch {
+	case !wordChars.MatchString(name):
+		return "Variable names may only contain letters, numbers, and underscores"
+	case slices.Contains(forbiddenVars, name):
+		return fmt.Sprintf("Defining a variable named %q is not allowed", name)
+	default:
+		return ""
+	}
+}
+
 // vars reads a mapping of variables.
 func (p *parser) vars(n *yaml.Node) map[string]any {
 	if kindOf(n) != kindMapping {
@@ -22,7 +38,7 @@ func (p *parser) vars(n *yaml.Node) map[string]any {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if kindOf(key) != kindString || !varName.MatchString(key.Value) {
-			p.fail(posOf(key), "begin with a letter and use letters, digits and underscores", "Invalid Ansible variable name %q", Bound(key.Value))
+			p.fail(posOf(key), "begin with a letter and use letters, digits and underscores", "Invalid Ansible variable name %q", brief(key.Value))
 		}
 		if slices.Contains(forbiddenVars, key.Value) {
 			p.fail(posOf(key), "choose another name", "Defining a variable named %q is not allowed", key.Value)

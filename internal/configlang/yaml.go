@@ -18,6 +18,8 @@ const (
 	maxFileBytes = 4 << 20
 	maxDepth     = 100
 	maxNodes     = 500_000
+	// maxDirectives is far from what anybody writes: the language needs none.
+	maxDirectives = 100
 )
 
 // document parses the text into nodes without aliases and merge keys; nil when
@@ -33,6 +35,10 @@ func (p *parser) document(content string) *yaml.Node {
 		return nil
 	case strings.ContainsRune(content, 0):
 		p.fail(whole, "remove it", "the file has a NUL byte")
+		return nil
+	case strings.Count(content, "%TAG") > maxDirectives:
+		// The library compares each with all others.
+		p.fail(whole, "remove them", "the file has more than %d %%TAG directives", maxDirectives)
 		return nil
 	case deep(content):
 		p.fail(whole, "", "the file nests values more than %d deep", maxDepth)
@@ -58,10 +64,55 @@ func (p *parser) document(content string) *yaml.Node {
 	return root
 }
 
-var errDocuments = errors.New("the file has several YAML documents; only one is possible")
+// documentsError says that another document begins at a line.
+type documentsError struct{ line int }
 
-// decode reads the only document of a file.
-func decode(content string) (doc *yaml.Node, err error) {
+func (e *documentsError) Error() string {
+	return "the file has several YAML documents; only one is possible"
+}
+
+// decode reads the only document of a file. Within brackets the library takes
+// every question mark for an indicator; Zuul reads [^(?!x)] as the list of a
+// regular expression. So what cannot be read is read with another mark again.
+func decode(content string) (*yaml.Node, error) {
+	doc, err := decodeText(content)
+	if err == nil || !strings.Contains(content, "?") || strings.Contains(content, markStandIn) {
+		return doc, err
+	}
+	again, err2 := decodeText(withoutMarks(content))
+	if err2 != nil || again == nil {
+		return nil, err
+	}
+	withMarks(again)
+	return again, nil
+}
+
+// markStandIn takes the place of a question mark that is part of a text.
+const markStandIn = "\uE03F"
+
+func withoutMarks(content string) string {
+	var b strings.Builder
+	for i := range len(content) {
+		indicator := (i == 0 || strings.IndexByte(" \t\r\n[{,", content[i-1]) >= 0) && (i+1 == len(content) || strings.IndexByte(" \t\r\n", content[i+1]) >= 0)
+		if content[i] == '?' && !indicator {
+			b.WriteString(markStandIn)
+		} else {
+			b.WriteByte(content[i])
+		}
+	}
+	return b.String()
+}
+
+func withMarks(n *yaml.Node) {
+	for _, s := range []*string{&n.Value, &n.Tag, &n.Anchor} {
+		*s = strings.ReplaceAll(*s, markStandIn, "?")
+	}
+	for _, c := range n.Content {
+		withMarks(c)
+	}
+}
+
+func decodeText(content string) (doc *yaml.Node, err error) {
 	// The library is not to take the whole gate down over a stranger's file.
 	defer func() {
 		if r := recover(); r != nil {
@@ -78,32 +129,49 @@ func decode(content string) (doc *yaml.Node, err error) {
 	}
 	switch err := d.Decode(&second); {
 	case err == nil:
-		return nil, errDocuments
+		return nil, &documentsError{second.Line}
 	case !errors.Is(err, io.EOF):
 		return nil, err
 	}
 	return &first, nil
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): `)
+var (
+	yamlLine = regexp.MustCompile(`line (\d+): `)
+	// yamlFromZero are errors whose lines the library counts from 0.
+	yamlFromZero  = regexp.MustCompile(`^(did not find expected (key|node content|'-'|',' or|<)|found (duplicate %|incompatible YAML|undefined tag))`)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+)
 
 // yamlError turns an error of the library into one with a place.
 func (p *parser) yamlError(content string, err error) {
 	at := Pos{Line: 1, Column: 1, Width: 1}
-	if errors.Is(err, errDocuments) {
+	var several *documentsError
+	if errors.As(err, &several) {
+		at.Line = int32(several.line)
 		p.fail(at, "remove the line `---` between them", "%v", err)
 		return
 	}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		if line, err := strconv.ParseInt(m[1], 10, 32); err == nil {
-			at.Line = int32(line)
-		}
 		message = strings.Replace(message, m[0], "", 1)
+		line, err := strconv.ParseInt(m[1], 10, 32)
+		if err == nil && yamlFromZero.MatchString(message) {
+			line++
+		}
+		at.Line = max(1, int32(line))
+		if _, ok := p.file.Line(int(at.Line)); !ok {
+			at.Line-- // the end of a file whose last line is open
+		}
 	}
 	hint := ""
 	if strings.Contains(message, "cannot start any token") && strings.Contains(content, "\t") {
 		hint = "indent with spaces, not with tabs"
+	}
+	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
+		if found, ok := p.file.FindWord(at, "*"+m[1]); ok {
+			at = found
+		}
 	}
 	p.fail(at, hint, "this is not YAML: %s", message)
 }
@@ -181,7 +249,7 @@ func (c *checker) check(n *yaml.Node, depth int) bool {
 		c.aliases = true
 		return true
 	case !slices.Contains(knownTags, n.ShortTag()):
-		c.fail(posOf(n), "remove it", "the tag %q is not known", n.Tag)
+		c.fail(posOf(n), "remove it", "the tag %q is not known", brief(n.Tag))
 		return false
 	}
 	if n.Kind == yaml.MappingNode && !c.keys(n) {
@@ -202,16 +270,13 @@ func (c *checker) keys(n *yaml.Node) bool {
 		seen = make(map[string]bool, len(n.Content)/2)
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
+		key := keyOf(n.Content[i])
+		c.aliases = c.aliases || key != n.Content[i] || isMerge(key)
 		switch {
-		case key.Kind == yaml.AliasNode:
-			c.aliases = true
-			continue
 		case key.Kind != yaml.ScalarNode:
-			c.fail(posOf(key), `a value that begins with "{{" needs quotes`, "the key of a mapping must be a word, not a mapping or a list")
+			c.fail(posOf(n.Content[i]), `a value that begins with "{{" needs quotes`, "the key of a mapping must be a word, not a mapping or a list")
 			return false
 		case isMerge(key):
-			c.aliases = true
 			continue
 		}
 		double := false
@@ -220,17 +285,25 @@ func (c *checker) keys(n *yaml.Node) bool {
 			seen[key.Value] = true
 		} else {
 			for j := 0; j < i; j += 2 {
-				double = double || n.Content[j].Value == key.Value && n.Content[j].Kind == yaml.ScalarNode
+				double = double || keyOf(n.Content[j]).Value == key.Value
 			}
 		}
 		if double {
 			// The place of the mapping is what Zuul tells.
 			c.stanza.Pos = Pos{Line: int32(n.Line), Column: int32(n.Column), Width: 1}
-			c.failAs(NameUnknownError, posOf(key), "remove one of them", "The key %q appears more than once; duplicate keys are not permitted.", key.Value)
+			c.failAs(NameUnknownError, posOf(n.Content[i]), "remove one of them", "The key %q appears more than once; duplicate keys are not permitted.", brief(key.Value))
 			return false
 		}
 	}
 	return true
+}
+
+// keyOf is a key that may be an alias.
+func keyOf(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
 }
 
 func isMerge(n *yaml.Node) bool {

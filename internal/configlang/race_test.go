@@ -1,0 +1,5 @@
+//go:build race
+
+package configlang_test
+
+func init() { raceDetector = true }
