@@ -67,7 +67,7 @@ func (j *Job) permit(v *layout.Job) *Error {
 	case attr == "":
 	case j.Final:
 		return errorf(kindConfiguration, "Unable to modify final job %s attribute %s with variant %s", j, attr, variantText(v))
-	case j.protectedBy != "" && j.protectedBy != v.Origin.Project.Canonical():
+	case j.protectedBy != "" && (v.Origin == nil || j.protectedBy != v.Origin.Project.Canonical()):
 		return errorf(kindConfiguration, "Job %s which is defined in %s is protected and cannot be inherited from other projects.", j, j.protectedBy)
 	}
 	return nil

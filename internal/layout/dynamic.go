@@ -151,8 +151,11 @@ type facts struct {
 
 func jobFacts(list []*Job) facts {
 	f := facts{}
+	if len(list) > 0 && list[0].Origin != nil { // noop is from no file
+		f.project = list[0].Origin.Project
+	}
 	for _, j := range list {
-		f.defined, f.project = true, list[0].Origin.Project
+		f.defined = true
 		f.free = f.free || !set(j.Final)
 		f.direct = f.direct || !set(j.Intermediate)
 		f.open = f.open || !set(j.Protected)

@@ -14,154 +14,118 @@ import (
 	"github.com/gozer-dev/gozer/internal/confview"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/layout"
-	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/testkit/synthetic"
 )
-
-// world is a small tenant as texts, by project and branch.
-type world struct {
-	texts map[[2]string]string
-}
-
-var worldProjects = []struct {
-	name     string
-	trusted  bool
-	branches []string
-}{
-	{"acme/config", true, []string{"main"}},
-	{"acme/a", false, []string{"main"}},
-	{"acme/b", false, []string{"main", "stable"}},
-	{"acme/c", false, []string{"main", "stable", "wip"}},
-}
-
-func (w world) tenant() *layout.Tenant {
-	t := &layout.Tenant{Name: "acme", DefaultParent: "base", DefaultAnsibleVersion: "9", MaxNodesPerJob: 2, MaxJobTimeout: 1000,
-		Connections: configlang.Connections{Drivers: map[string]string{"gitea": "gitea"}}}
-	classes := []string{"pipeline", "job", "nodeset", "project", "project-template", "secret", "semaphore", "queue"}
-	for _, p := range worldProjects {
-		lp := &layout.Project{Project: model.Project{Connection: "gitea", Hostname: "git.example", Name: p.name}, Trusted: p.trusted,
-			Classes: classes, DefaultBranch: "main", DefaultMergeMode: "merge"}
-		for _, b := range p.branches {
-			lp.Branches = append(lp.Branches, layout.Branch{Name: b, Files: w.files(p.name, b)})
-		}
-		t.Projects = append(t.Projects, lp)
-	}
-	return t
-}
-
-func (w world) files(project, branch string) []layout.File {
-	text := w.texts[[2]string{project, branch}]
-	if text == "" {
-		return nil
-	}
-	return []layout.File{{Path: "zuul.yaml", File: configlang.Parse(text)}}
-}
-
-// Generators draw names from small pools, so that objects collide, shadow,
-// inherit from one another, go missing and run in circles.
-var (
-	jobNames      = rapid.SampledFrom([]string{"base", "unit", "docs", "lint", "deploy"})
-	nodeSetNames  = rapid.SampledFrom([]string{"one", "two"})
-	templateNames = rapid.SampledFrom([]string{"t1", "t2"})
-	secretNames   = rapid.SampledFrom([]string{"s1", "s2"})
-)
-
-func maybe(t *rapid.T, text string) string {
-	if rapid.Bool().Draw(t, "with") {
-		return text
-	}
-	return ""
-}
-
-func drawJobAttrs(t *rapid.T, indent string) string {
-	var b strings.Builder
-	line := func(format string, args ...any) { b.WriteString(maybe(t, indent+fmt.Sprintf(format, args...)+"\n")) }
-	line("timeout: %d", rapid.IntRange(1, 1200).Draw(t, "timeout"))
-	line("nodeset: %s", nodeSetNames.Draw(t, "nodeset"))
-	line("vars: {x: %d}", rapid.IntRange(0, 3).Draw(t, "x"))
-	line("dependencies: [%s]", jobNames.Draw(t, "dependency"))
-	line("tags: %s[a%d]", maybe(t, "!override "), rapid.IntRange(0, 3).Draw(t, "tag"))
-	line("voting: false")
-	return b.String()
-}
-
-func drawObject(t *rapid.T, trusted bool) string {
-	switch rapid.IntRange(0, 7).Draw(t, "kind") {
-	case 0, 1, 2:
-		var b strings.Builder
-		fmt.Fprintf(&b, "- job:\n    name: %s\n", jobNames.Draw(t, "job"))
-		b.WriteString(maybe(t, "    parent: "+rapid.SampledFrom([]string{"base", "unit", "docs", "gone", "null"}).Draw(t, "parent")+"\n"))
-		b.WriteString(maybe(t, "    run: run.yaml\n"))
-		b.WriteString(maybe(t, "    "+rapid.SampledFrom([]string{"final", "protected", "abstract"}).Draw(t, "flag")+": true\n"))
-		b.WriteString(maybe(t, "    branches: "+rapid.SampledFrom([]string{"main", "stable", "."}).Draw(t, "branches")+"\n"))
-		b.WriteString(maybe(t, "    secrets: ["+secretNames.Draw(t, "secret")+"]\n"))
-		b.WriteString(maybe(t, "    required-projects: ["+rapid.SampledFrom([]string{"acme/a", "acme/none"}).Draw(t, "required")+"]\n"))
-		return b.String() + drawJobAttrs(t, "    ")
-	case 3:
-		name := ""
-		if trusted {
-			name = maybe(t, "    name: "+rapid.SampledFrom([]string{"acme/a", "acme/b", "^acme/.*", "acme/none"}).Draw(t, "project")+"\n")
-		}
-		return "- project:\n" + name + maybe(t, "    templates: ["+templateNames.Draw(t, "template")+"]\n") + drawPipeline(t)
-	case 4:
-		return "- project-template:\n    name: " + templateNames.Draw(t, "template") + "\n" + drawPipeline(t)
-	case 5:
-		return fmt.Sprintf("- nodeset: {name: %s, nodes: [{name: n, label: l%d}]}\n", nodeSetNames.Draw(t, "nodeset"), rapid.IntRange(0, 2).Draw(t, "label"))
-	case 6:
-		return fmt.Sprintf("- secret: {name: %s, data: {v: v%d}}\n", secretNames.Draw(t, "secret"), rapid.IntRange(0, 1).Draw(t, "value"))
-	}
-	return rapid.SampledFrom([]string{"- semaphore: {name: x, max: 2}\n", "- queue: {name: q}\n", "- job: {name: broken, runn: x}\n", "- nonsense\n"}).Draw(t, "other")
-}
-
-func drawPipeline(t *rapid.T) string {
-	var b strings.Builder
-	b.WriteString("    check:\n      jobs:\n")
-	for range rapid.IntRange(1, 3).Draw(t, "entries") {
-		fmt.Fprintf(&b, "        - %s:\n            attempts: 2\n%s", jobNames.Draw(t, "entry"), drawJobAttrs(t, "            "))
-	}
-	return b.String()
-}
-
-func drawText(t *rapid.T, trusted bool) string {
-	var b strings.Builder
-	if trusted {
-		b.WriteString("- pipeline: {name: check, manager: independent, trigger: {gitea: {event: pull_request}}}\n")
-		b.WriteString(maybe(t, "- job: {name: base, parent: null, run: base.yaml}\n"))
-	}
-	for range rapid.IntRange(0, 5).Draw(t, "objects") {
-		b.WriteString(drawObject(t, trusted))
-	}
-	return b.String()
-}
-
-func drawWorld(t *rapid.T) world {
-	w := world{texts: map[[2]string]string{}}
-	for _, p := range worldProjects {
-		for _, b := range p.branches {
-			w.texts[[2]string{p.name, b}] = drawText(t, p.trusted)
-		}
-	}
-	return w
-}
 
 // picture is everything that can be seen of a layout.
-func picture(t *rapid.T, l *layout.Layout) []string {
+func picture(tb rapid.TB, l *layout.Layout) []string {
+	return slices.Concat(errorsOf(l), objectsOf(l), fixedOf(l), jobsOf(tb, l))
+}
+
+// errorsOf are the errors with everything that is told about them, in any order.
+func errorsOf(l *layout.Layout) []string {
 	var out []string
-	for _, r := range confview.Errors(l.Errors()) {
-		raw, _ := json.Marshal(r)
-		out = append(out, "error "+string(raw))
+	for _, e := range l.Errors() {
+		out = append(out, fmt.Sprintf("error %s: %s [%s] %s (%s %s %d) attr %s hint %q, met %d times, further %v",
+			e.Where(), e.Severity, e.Name, e.Message, e.Stanza.Kind, e.Stanza.Name, e.Stanza.Pos.Line, e.Attr, e.Hint, e.Uses, e.Further))
 	}
 	slices.Sort(out)
+	return out
+}
+
+// Names that objects may have; others are found by no one.
+var (
+	jobNames      = []string{"unit", "docs", "lint", "base", "deploy", "noop", "gone", "broken"}
+	nodeSetNames  = []string{"one", "two", "three", "gone"}
+	templateNames = []string{"t1", "t2", "gone"}
+	branchNames   = []string{"main", "stable", "wip", "other"}
+)
+
+// objectsOf is what counts under each name, and where it stands.
+func objectsOf(l *layout.Layout) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, name := range jobNames {
+		for _, j := range l.Variants(name) {
+			add("job %s of %s:%d for %s from %s", name, j.Origin, j.Line(), j.BranchText(), j.Parent)
+		}
+	}
+	stanza := func(kind string, s *layout.Stanza) {
+		add("%s %s%s of %s:%d for %v uses %v", kind, s.Target, s.Name, s.Origin, s.Pos.Line, s.Branches, s.Templates)
+		for _, pl := range s.Pipelines {
+			for _, j := range pl.Jobs {
+				add("  %s: %s at %d for %s", pl.Name, j.Name, j.Line(), j.BranchText())
+			}
+		}
+	}
+	for _, p := range l.Projects {
+		for _, s := range l.Stanzas(p.Canonical()) {
+			stanza("project", s)
+		}
+		add("%s merges by %s, default branch %s", p.Canonical(), l.MergeMode(p.Canonical()), l.DefaultBranch(p))
+	}
+	for _, name := range templateNames {
+		for _, s := range l.Templates(name) {
+			stanza("template", s)
+		}
+	}
+	for _, name := range nodeSetNames {
+		sets, err := l.NodeSets(name, nil)
+		add("nodeset %s: %v, error %v", name, l.HasNodeSet(name), err)
+		for _, s := range sets {
+			add("  %s at %d: %v", s.Name, s.Pos.Line, s.Nodes)
+		}
+	}
+	for _, name := range []string{"s1", "s2", "bad-name"} {
+		if d := l.Secret(name); d != nil {
+			add("secret %s of %s: %v", name, d.Origin, d.Value.Data)
+		}
+	}
+	_, _, jobs := l.Counts()
+	add("%d jobs", jobs)
+	return out
+}
+
+// fixedOf is what speculation does not change.
+func fixedOf(l *layout.Layout) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, pl := range l.Pipelines() {
+		add("pipeline %s at %d supersedes %v", pl.Name, pl.Pos.Line, pl.Supersedes)
+	}
+	for _, name := range []string{"check", "gate", "more"} {
+		add("pipeline %s: %v", name, l.Pipeline(name) != nil)
+	}
+	for _, name := range []string{"x", "global", "gone"} {
+		add("semaphore %s: %d", name, l.SemaphoreMax(name))
+	}
+	if d := l.Image("img"); d != nil {
+		add("image %s of %s", d.Value.Type, d.Origin)
+	}
+	for _, p := range l.Projects {
+		q, ok := l.Queue(p.Canonical())
+		add("queue of %s: %s %v %v, changes on main queue in %s", p.Canonical(), q.Name, q.PerBranch, ok, l.QueueName(p.Project, "main"))
+	}
+	return out
+}
+
+// jobsOf is what runs for each project, pipeline and branch.
+func jobsOf(tb rapid.TB, l *layout.Layout) []string {
+	tb.Helper()
+	var out []string
 	cache := &jobgraph.Cache{}
 	for _, p := range l.Projects {
 		for _, pl := range l.Pipelines() {
-			for _, b := range []string{"main", "stable"} {
-				if r, ok := confview.Jobs(l, cache, p, pl, b, nil); ok {
-					raw, err := json.Marshal(r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					out = append(out, "jobs "+string(raw))
+			for _, b := range branchNames {
+				r, ok := confview.Jobs(l, cache, p, pl, b, nil)
+				if !ok {
+					continue
 				}
+				raw, err := json.Marshal(r)
+				if err != nil {
+					tb.Fatal(err)
+				}
+				out = append(out, "jobs "+string(raw))
 			}
 		}
 	}
@@ -169,69 +133,97 @@ func picture(t *rapid.T, l *layout.Layout) []string {
 }
 
 // TestWithIsBuild: a layout with other files in some branches is the layout of
-// a tenant that has these files.
+// a tenant that has these files, at once and step by step; and the layout that
+// it was made from stays as it is.
 func TestWithIsBuild(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		l := layout.Build(w.tenant())
+		w := synthetic.DrawWorld(t)
+		first := layout.Build(w.Tenant())
+		before := picture(t, first)
+		l, now := first, w
+		var changes []layout.Change
 		for range rapid.IntRange(1, 3).Draw(t, "changes") {
-			p := worldProjects[rapid.IntRange(0, len(worldProjects)-1).Draw(t, "changed")]
-			b := rapid.SampledFrom(p.branches).Draw(t, "branch")
-			w.texts[[2]string{p.name, b}] = drawText(t, p.trusted)
-			before := picture(t, l)
-			next := l.With(true, layout.Change{Project: "git.example/" + p.name, Branch: b, Files: w.files(p.name, b)})
-			if diff := cmp.Diff(before, picture(t, l)); diff != "" {
-				t.Fatalf("the layout that was changed is another one (-before +after):\n%s", diff)
+			next, change := now.Edit(t)
+			now, l = next, l.With(true, change)
+			changes = append(changes, change)
+			if diff := cmp.Diff(picture(t, layout.Build(now.Tenant())), picture(t, l)); diff != "" {
+				t.Fatalf("(-built +changed) %s@%s was changed in\n%s\ninto\n%s\n%s", change.Project, change.Branch, w, now, diff)
 			}
-			if diff := cmp.Diff(picture(t, layout.Build(w.tenant())), picture(t, next)); diff != "" {
-				t.Fatalf("(-built +changed) after %s@%s became\n%s\n%s", p.name, b, w.texts[[2]string{p.name, b}], diff)
-			}
-			l = next
+		}
+		if diff := cmp.Diff(picture(t, l), picture(t, first.With(true, changes...))); diff != "" {
+			t.Fatalf("(-step by step +at once) from\n%s\nto\n%s\n%s", w, now, diff)
+		}
+		if diff := cmp.Diff(before, picture(t, first)); diff != "" {
+			t.Fatalf("the layout that was changed is another one (-before +after):\n%s\n%s", w, diff)
 		}
 	})
 }
 
-// TestProposalIsNotInForce: what is proposed for a config project changes nothing.
-func TestProposalIsNotInForce(t *testing.T) {
+// TestWhatIsInForce: what a change may alter before it merges is as if it were
+// merged, but for config projects; and pipelines, semaphores, queues and images
+// stay as they are.
+func TestWhatIsInForce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		l := layout.Build(w.tenant())
-		w.texts[[2]string{"acme/config", "main"}] = drawText(t, true)
-		next := l.With(false, layout.Change{Project: "git.example/acme/config", Branch: "main", Files: w.files("acme/config", "main")})
-		if diff := cmp.Diff(picture(t, l), picture(t, next)); diff != "" {
-			t.Fatalf("(-in force +with the proposal):\n%s", diff)
+		w := synthetic.DrawWorld(t)
+		first := layout.Build(w.Tenant())
+		l, now := first, w
+		var changes []layout.Change
+		for range rapid.IntRange(1, 3).Draw(t, "changes") {
+			next, change := now.Edit(t)
+			l = l.With(false, change)
+			changes = append(changes, change)
+			if !w.Trusted(change.Project) {
+				now = next
+			}
+		}
+		built := layout.Build(now.Tenant())
+		for name, other := range map[string]*layout.Layout{"step by step": l, "at once": first.With(false, changes...)} {
+			if diff := cmp.Diff(slices.Concat(errorsOf(built), objectsOf(built)), slices.Concat(errorsOf(other), objectsOf(other))); diff != "" {
+				t.Fatalf("%s (-built +changed) from\n%s\nto\n%s\n%s", name, w, now, diff)
+			}
+			if diff := cmp.Diff(fixedOf(first), fixedOf(other)); diff != "" {
+				t.Fatalf("%s (-in force +changed) from\n%s\nto\n%s\n%s", name, w, now, diff)
+			}
+		}
+		// Jobs that build images depend on what is in force, the others do not.
+		if !strings.Contains(w.String()+now.String(), "image:") {
+			if diff := cmp.Diff(jobsOf(t, built), jobsOf(t, l)); diff != "" {
+				t.Fatalf("jobs (-built +changed) from\n%s\nto\n%s\n%s", w, now, diff)
+			}
 		}
 	})
 }
 
-func TestNewErrors(t *testing.T) {
-	w := world{texts: map[[2]string]string{
-		{"acme/config", "main"}: "- pipeline: {name: check, manager: independent}\n- job: {name: base, parent: null, run: x}\n",
-		{"acme/a", "main"}:      "- job: {name: unit, parent: gone}\n",
-		{"acme/b", "main"}:      "- job: {name: child, parent: unit, run: x}\n- job: {name: lost, parent: nobody}\n",
-	}}
-	l := layout.Build(w.tenant())
-	for name, tc := range map[string]struct {
-		project, text string
-		want          []string
-	}{
-		"nothing new":               {"acme/a", "- job: {name: unit, parent: base}\n", nil},
-		"lines move":                {"acme/b", "# a comment\n- job: {name: child, parent: unit, run: x}\n", nil},
-		"its own old errors":        {"acme/b", "- job: {name: lost, parent: nobody}\n- job: {name: child, parent: unit, run: y}\n", []string{"Job nobody not defined"}},
-		"it breaks another project": {"acme/a", "- job: {name: unix, parent: base}\n", []string{"Job unit not defined"}},
-		"a new error":               {"acme/a", "- job: {name: unit, timeout: soon}\n", []string{"this must be a whole number, not a string", "Job unit not defined"}},
-		"a warning":                 {"acme/a", "- job: {name: unit, cleanup-run: x.yaml}\n", nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := world{texts: map[[2]string]string{{tc.project, "main"}: tc.text}}
-			next := l.With(false, layout.Change{Project: "git.example/" + tc.project, Branch: "main", Files: w.files(tc.project, "main")})
-			var got []string
-			for _, e := range layout.NewErrors(next, l, "git.example/"+tc.project, "main") {
-				got = append(got, e.Message)
+// TestNothingNew: whoever changes nothing is told nothing of other branches,
+// and whoever breaks something is told so.
+func TestNothingNew(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := synthetic.DrawWorld(t)
+		l := layout.Build(w.Tenant())
+		next, change := w.Edit(t)
+		same := l.With(true, layout.Change{Project: change.Project, Branch: change.Branch, Files: w.Files(change.Project, change.Branch)})
+		for _, e := range layout.NewErrors(same, l, change.Project, change.Branch) {
+			if e.Origin.Project.Canonical() != change.Project || e.Origin.Branch != change.Branch {
+				t.Fatalf("nothing was changed and this is told: %v\n%s", e, w)
 			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+		}
+		count := map[string]int{}
+		proposed := l.With(true, change)
+		for _, e := range layout.NewErrors(proposed, l, change.Project, change.Branch) {
+			count[told(e)]++
+		}
+		for _, e := range l.Errors() {
+			count[told(e)]++
+		}
+		for _, e := range proposed.Errors() {
+			if count[told(e)]--; count[told(e)] < 0 && e.Severity == configlang.SeverityError && !e.Further {
+				t.Fatalf("this is new and was not told: %v\n%s\nbecame\n%s", e, w, next)
 			}
-		})
-	}
+		}
+	})
+}
+
+// told is an error but for its line.
+func told(e *layout.Error) string {
+	return fmt.Sprint(e.Origin, e.Severity, e.Name, e.Stanza.Kind, e.Stanza.Name, e.Message)
 }
