@@ -39,7 +39,9 @@ type Options struct {
 	Merger    merger.Merger
 	History   build.History
 	Logs      build.Logs
-	Build     build.Settings
+	// Keys decrypt the secrets of jobs.
+	Keys  build.Keys
+	Build build.Settings
 	// ItemTTL and EventTTL say how long what is done with is kept.
 	ItemTTL, EventTTL time.Duration
 	// Loader reads configuration; one of its own when it is nil.
@@ -73,7 +75,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 			Recorder: mgr.GetEventRecorderFor("gozer"), WebURL: o.Build.WebURL, Now: now}, //nolint:staticcheck // events/v1 needs two more words for each event and shows the same
 		"queueitem":   &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
 		"buildset":    &buildset.Reconciler{Client: c, Now: now},
-		"build":       &build.Reconciler{Client: c, Merger: o.Merger, History: o.History, Logs: o.Logs, Settings: o.Build, Now: now, Workers: buildWorkers},
+		"build":       &build.Reconciler{Client: c, Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Workers: buildWorkers},
 		"noderequest": &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Now: now},
 		"items":       &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
 		"events":      &cleanup.Events{Client: c, Keep: o.EventTTL, Now: now},

@@ -37,6 +37,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/podspec"
+	"github.com/gozer-dev/gozer/internal/projectkeys"
 	"github.com/gozer-dev/gozer/internal/testkit/fakehost"
 	"github.com/gozer-dev/gozer/internal/token"
 )
@@ -85,6 +86,7 @@ type world struct {
 	host     *fakehost.Host
 	merger   *merger.Service
 	history  *memory
+	keys     build.Keys
 	operator string
 	tenant   string
 	events   int
@@ -113,6 +115,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n)}
+	w.keys = projectkeys.New(c, w.operator)
 	w.results = func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} }
 	store, err := gitrepo.NewStore(gitrepo.Options{Root: t.TempDir(), AllowFile: true})
 	if err != nil {
@@ -197,7 +200,7 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.host, Merger: w.merger, History: w.history, Logs: noLogs{},
+		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.host, Merger: w.merger, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
 		ItemTTL: time.Hour, EventTTL: time.Hour,
 	})

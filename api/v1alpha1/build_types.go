@@ -63,6 +63,12 @@ type FrozenJob struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=atomic
 	RequiredProjects []ProjectRef `json:"requiredProjects,omitempty"`
+	// secrets that playbooks of the job get, each once.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=map
+	// +listMapKey=name
+	Secrets []FrozenSecret `json:"secrets,omitempty"`
 	// vars of the job.
 	// +optional
 	// +kubebuilder:validation:Schemaless
@@ -88,6 +94,39 @@ type Playbook struct {
 	// trusted playbooks come from a config project.
 	// +optional
 	Trusted bool `json:"trusted,omitempty"`
+	// secrets that the playbook gets; of several with one alias, the last. A
+	// playbook that does not name a secret does not get it.
+	// +optional
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	Secrets []PlaybookSecret `json:"secrets,omitempty"`
+}
+
+// PlaybookSecret gives one of the job's secrets to a playbook.
+type PlaybookSecret struct {
+	// alias is the name under which the playbook finds it.
+	// +kubebuilder:validation:MaxLength=255
+	Alias string `json:"alias"`
+	// secret is the name of one of the job's secrets.
+	// +kubebuilder:validation:MaxLength=255
+	Secret string `json:"secret"`
+}
+
+// FrozenSecret is a secret as it stands in its repository: what is encrypted
+// there is encrypted here. It is decrypted when a build starts, and never into
+// a custom resource.
+type FrozenSecret struct {
+	// name of the secret.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// project whose key decrypts it.
+	Project ProjectRef `json:"project"`
+	// data of the secret. An encrypted value is an object with the only field
+	// pkcs1-oaep: the list of its chunks in base64.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	Data apiextensionsv1.JSON `json:"data"`
 }
 
 // BuildPhase is where a build stands.

@@ -32,6 +32,12 @@ func nodeCommand() *cobra.Command {
 			Use: "unpack DIR", Short: "Unpack a tar stream on standard input into DIR", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error { return nodeagent.Unpack(os.Stdin, args[0]) },
 		},
+		&cobra.Command{
+			Use: "secrets", Short: "Keep standard input in a private file until a signal, and print the file's path", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				return nodeagent.HoldSecrets(c.Context(), os.Stdin, os.Stdout)
+			},
+		},
 	)
 	return node
 }

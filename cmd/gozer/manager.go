@@ -102,8 +102,9 @@ func runManager(ctx context.Context, f managerFlags) error {
 	registry := &hosts.Registry{Reader: mgr.GetAPIReader(), Namespace: f.namespace, Now: time.Now}
 	mergers := merger.NewClient(f.mergerURL, key)
 	loader := &configsource.Loader{Merger: mergers, Hosts: registry}
+	keys := projectkeys.New(mgr.GetClient(), f.namespace)
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: f.namespace, Key: key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs},
+		Namespace: f.namespace, Key: key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs}, Keys: keys,
 		Build: build.Settings{
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
 			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL,
@@ -115,7 +116,6 @@ func runManager(ctx context.Context, f managerFlags) error {
 	}
 	go prune(ctx, past, log)
 	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
-	keys := projectkeys.New(mgr.GetClient(), f.namespace)
 	projects := projectkeys.Finder{Reader: mgr.GetClient(), Namespace: f.namespace}
 	api := managerAPI(managerapi.Options{
 		Logs: logs, History: past, Key: key, Log: logr.FromSlogHandler(log.Handler()),

@@ -1,6 +1,7 @@
 // Package build runs one job: when its nodes are there it publishes the
-// tested state and creates the executor Pod, follows it, and decides whether
-// its end is a result or another attempt (Zuul: executor client, build retries).
+// tested state, decrypts the job's secrets and creates the executor Pod, follows
+// it, and decides whether its end is a result or another attempt (Zuul: executor
+// client, build retries).
 //
 // A Pod that vanishes, is evicted or loses its node says nothing about the
 // change: it is a retry, up to the job's attempts.
@@ -8,12 +9,14 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,6 +61,7 @@ type Reconciler struct {
 	Merger   merger.Merger
 	History  History
 	Logs     Logs
+	Keys     Keys
 	Settings Settings
 	Now      func() time.Time
 	// Workers is how many builds are looked at at once.
@@ -353,11 +357,19 @@ func (r *Reconciler) cleanUp(ctx context.Context, s *scope) error {
 		if err := patch.Delete(ctx, r.Client, p); err != nil {
 			return err
 		}
+		if !HasSecrets(s.build) {
+			continue
+		}
+		// Its secrets go with its nodes; here those of a Pod that was made when they had gone.
+		if err := patch.Delete(ctx, r.Client, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// start publishes the tested state and creates the executor Pod.
+// start publishes the tested state, decrypts the job's secrets and creates the
+// executor Pod.
 func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if err := r.publish(ctx, s); err != nil {
 		if merger.IsTerminal(err) {
@@ -371,6 +383,13 @@ func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if err != nil {
 		r.finish(s, model.BuildError, err.Error())
 		return ctrl.Result{}, nil
+	}
+	var broken *secretError
+	if err := r.giveSecrets(ctx, s); errors.As(err, &broken) {
+		r.finish(s, model.BuildError, broken.reason)
+		return ctrl.Result{}, nil
+	} else if err != nil {
+		return ctrl.Result{}, err
 	}
 	if err := r.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
 		return ctrl.Result{}, fmt.Errorf("executor Pod: %w", err)

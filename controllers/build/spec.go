@@ -69,12 +69,16 @@ func (r *Reconciler) executorPod(s *scope) (*corev1.Pod, error) {
 		return nil, fmt.Errorf("the job's specification has %d bytes; at most %d fit into a Pod", len(raw), maxSpec)
 	}
 	attempt := s.build.Status.Attempt
+	secrets := ""
+	if HasSecrets(s.build) {
+		secrets = SecretOf(s.build.Namespace, s.build.Name, attempt).Name
+	}
 	return podspec.ExecutorPod(podspec.Executor{
 		Namespace: s.build.Namespace, Name: naming.ExecutorPod(s.build.Name, attempt),
 		Labels: map[string]string{gozer.LabelRole: RoleExecutor, gozer.LabelBuild: s.build.Name, gozer.LabelBuildSet: s.set.Name,
 			gozer.LabelPipeline: s.build.Spec.Pipeline, gozer.LabelJob: naming.Label(s.build.Spec.Job.Name)},
 		Owner:  *metav1.NewControllerRef(s.build, gozer.GroupVersion.WithKind("Build")),
-		Secret: s.request.Name, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
+		Secret: s.request.Name, JobSecrets: secrets, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
 	}), nil
 }
 
@@ -146,7 +150,11 @@ func change(c gozer.ChangeRef) buildspec.Change {
 func playbooks(in []gozer.Playbook) []buildspec.Playbook {
 	var out []buildspec.Playbook
 	for _, p := range in {
-		out = append(out, buildspec.Playbook{Path: p.Path, Project: convert.Project(p.Project), Branch: p.Branch, Commit: p.Commit, Trusted: p.Trusted})
+		b := buildspec.Playbook{Path: p.Path, Project: convert.Project(p.Project), Branch: p.Branch, Commit: p.Commit, Trusted: p.Trusted}
+		for _, s := range p.Secrets {
+			b.Secrets = append(b.Secrets, buildspec.PlaybookSecret{Alias: s.Alias, Secret: s.Secret})
+		}
+		out = append(out, b)
 	}
 	return out
 }

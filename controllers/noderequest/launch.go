@@ -131,7 +131,8 @@ func (r *Reconciler) pod(s *scope, n int, pool string, l gozer.NodeLabel) *corev
 	})
 }
 
-// release takes the Pods and the Secret away.
+// release takes the Pods and the Secret away, and with them what the executor
+// of the attempt was given of secrets.
 func (r *Reconciler) release(ctx context.Context, s *scope) error {
 	for _, p := range s.pods {
 		if p.DeletionTimestamp != nil {
@@ -144,6 +145,11 @@ func (r *Reconciler) release(ctx context.Context, s *scope) error {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.request.Namespace, Name: s.request.Name}}
 	if err := patch.Delete(ctx, r.Client, secret); err != nil {
 		return err
+	}
+	if s.build != nil && build.HasSecrets(s.build) {
+		if err := patch.Delete(ctx, r.Client, build.SecretOf(s.request.Namespace, s.build.Name, s.request.Spec.Attempt)); err != nil {
+			return err
+		}
 	}
 	if s.request.Status.State != gozer.NodesFailed {
 		s.request.Status.Message = ""

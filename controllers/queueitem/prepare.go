@@ -249,6 +249,9 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 	if err == nil {
 		err = jobgraph.Runnable(jobs)
 	}
+	if err == nil && !pipeline.Spec.PostReview {
+		err = jobgraph.SecretsKept(jobs)
+	}
 	if err != nil {
 		p.problem(model.ItemConfigError, "Unable to freeze job graph: "+err.Error())
 		return nil //nolint:nilerr // the author's to mend: trying again changes nothing

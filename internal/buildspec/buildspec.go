@@ -1,12 +1,16 @@
 // Package buildspec is what the manager and an executor Pod say to each other:
 // the specification of one build that goes in, and the outcome that comes out.
 //
-// The specification is mounted as a file; secrets (keys, tokens) are separate
-// files and never part of it. The outcome is the executor's termination
+// The specification is mounted as a file; keys, tokens and the job's secrets are
+// separate files and never part of it. The outcome is the executor's termination
 // message, so that it survives in the Pod's status whoever is away.
 package buildspec
 
-import "github.com/gozer-dev/gozer/internal/model"
+import (
+	"encoding/json"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
 
 // Where things lie in an executor Pod.
 const (
@@ -15,6 +19,8 @@ const (
 	ClientKeyFile = KeysDir + "/client_key" // OpenSSH private key
 	GitTokenFile  = KeysDir + "/git_token"
 	LogTokenFile  = KeysDir + "/log_token"
+	SecretsDir    = "/etc/gozer/secrets" // only where the job has secrets
+	SecretsFile   = SecretsDir + "/secrets.json"
 	OutcomeFile   = "/dev/termination-log"
 	WorkDir       = "/work" // an emptyDir
 )
@@ -100,7 +106,18 @@ type Playbook struct {
 	Branch  string        `json:"branch"`
 	Commit  string        `json:"commit"`
 	Trusted bool          `json:"trusted,omitempty"`
+	// Secrets that this playbook gets; they are in the SecretsFile.
+	Secrets []PlaybookSecret `json:"secrets,omitempty"`
 }
+
+// PlaybookSecret names a secret, and says under which name the playbook gets it.
+type PlaybookSecret struct {
+	Alias  string `json:"alias"`
+	Secret string `json:"secret"`
+}
+
+// Secrets is what the SecretsFile has: the job's secrets by name, decrypted.
+type Secrets map[string]json.RawMessage
 
 // Node is one node of the build's nodeset.
 type Node struct {

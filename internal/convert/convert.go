@@ -101,7 +101,8 @@ func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, require
 	playbooks := func(in []jobgraph.Playbook) []gozer.Playbook {
 		var out []gozer.Playbook
 		for _, p := range in {
-			out = append(out, gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Origin.Project.Project), Branch: p.Origin.Branch, Trusted: p.Origin.Project.Trusted, Commit: commitOf(p)})
+			out = append(out, gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Origin.Project.Project), Branch: p.Origin.Branch, Trusted: p.Origin.Project.Trusted, Commit: commitOf(p),
+				Secrets: playbookSecrets(p.Secrets)})
 		}
 		return out
 	}
@@ -111,6 +112,10 @@ func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, require
 	}
 	if f.Run == nil {
 		f.Run = []gozer.Playbook{}
+	}
+	var err error
+	if f.Secrets, err = secretsOf(j.PreRun, j.Run, j.PostRun); err != nil {
+		return f, err
 	}
 	for _, p := range required {
 		f.RequiredProjects = append(f.RequiredProjects, ProjectRef(p))

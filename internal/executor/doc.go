@@ -13,6 +13,9 @@
 // when the attempt says nothing about the change, and the manager counts those.
 //
 // The nodes are hostile: all that comes from them is output, bounded and made
-// safe (lines.go), and an exit code. Nothing secret goes to them: the tokens
-// stay in this process, the credentials of git in the environment of git.
+// safe (lines.go), and an exit code. The tokens stay in this process, the
+// credentials of git in the environment of git. The only secrets that go to a
+// node are those of a playbook that is to have them: to the first node, into a
+// file that is there while the playbook runs (secrets.go). What of them comes
+// back in the log is taken out (hide.go).
 package executor

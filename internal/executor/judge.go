@@ -34,7 +34,9 @@ type ended struct {
 	playbook string
 	node     string
 	how      how
-	code     int
+	// why it was lost, if there is more to say than that the node is gone.
+	why  string
+	code int
 	// signal that ended it, if one did.
 	signal string
 	// failure is the line that tells most.
@@ -69,6 +71,8 @@ func judge(sofar buildspec.Outcome, phase string, e ended) buildspec.Outcome {
 
 func (e ended) reason(phase string) string {
 	switch {
+	case e.how == lost && e.why != "":
+		return e.why
 	case e.how == lost:
 		return fmt.Sprintf("the connection to node %s broke while %s ran in %s: the node, or its container, is gone", e.node, e.playbook, phase)
 	case e.how == stopped:

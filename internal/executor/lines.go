@@ -13,7 +13,9 @@ const maxLine = 16 << 10
 // keep and show: bounded, valid UTF-8, no control characters but tab and the
 // escape of colours. A carriage return ends a line as well: progress bars.
 type lineWriter struct {
-	emit    func(line string)
+	emit func(line string)
+	// hide takes the values of secrets out, before a line is cut for people.
+	hide    *hider
 	buf     []byte
 	dropped int
 	afterCR bool
@@ -49,7 +51,7 @@ func (w *lineWriter) flush() {
 	if w.dropped > 0 {
 		b = cutRune(b)
 	}
-	line := safeText(string(b))
+	line := w.hide.line(safeText(string(b)), w.dropped > 0)
 	if w.dropped > 0 {
 		line += fmt.Sprintf(" [line cut: %d bytes more]", w.dropped+len(w.buf)-len(b))
 	}

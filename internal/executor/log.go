@@ -20,6 +20,8 @@ const (
 type buildLog struct {
 	now   func() time.Time
 	limit int64
+	// hide takes the values of the build's secrets out of all lines.
+	hide *hider
 
 	mu   sync.Mutex
 	out  io.Writer
@@ -40,9 +42,16 @@ func newBuildLog(path string, limit int64, out io.Writer, now func() time.Time) 
 
 // printf writes lines of the executor itself; they have room when the log is full.
 func (l *buildLog) printf(format string, args ...any) {
-	w := newLineWriter(func(line string) { l.line(line, l.limit+ownReserve) })
+	w := l.lines(func(line string) { l.line(line, l.limit+ownReserve) })
 	fmt.Fprintf(w, format, args...)
 	w.Close()
+}
+
+// lines makes lines of a stream that are safe to be written to the log.
+func (l *buildLog) lines(emit func(line string)) *lineWriter {
+	w := newLineWriter(emit)
+	w.hide = l.hide
+	return w
 }
 
 // output writes a line of a node.

@@ -16,6 +16,7 @@ type Options struct {
 	ClientKeyFile string
 	GitTokenFile  string
 	LogTokenFile  string
+	SecretsFile   string
 	OutcomeFile   string
 	WorkDir       string
 	// AgentBinary is where gozer lies on the nodes.
@@ -59,6 +60,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ClientKeyFile, buildspec.ClientKeyFile)
 	setDefault(&o.GitTokenFile, buildspec.GitTokenFile)
 	setDefault(&o.LogTokenFile, buildspec.LogTokenFile)
+	setDefault(&o.SecretsFile, buildspec.SecretsFile)
 	setDefault(&o.OutcomeFile, buildspec.OutcomeFile)
 	setDefault(&o.WorkDir, buildspec.WorkDir)
 	setDefault(&o.AgentBinary, buildspec.AgentBinary)

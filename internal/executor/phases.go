@@ -87,24 +87,42 @@ func (b *build) playbook(ctx, limit context.Context, phase string, st step, succ
 	return e
 }
 
+// remote gives the script its secrets, for as long as it runs, and runs it.
 func (b *build) remote(ctx, limit context.Context, phase string, st step, success bool) ended {
 	if limit.Err() != nil {
 		return ended{how: cutShort(ctx)}
 	}
+	n := b.nodes[0]
+	env := scriptEnv(b.spec, n.Home, phase, success)
+	if len(st.playbook.Secrets) > 0 {
+		file, err := b.giveSecrets(limit, n, st.playbook)
+		switch {
+		case err != nil && limit.Err() != nil:
+			return ended{how: cutShort(ctx)}
+		case err != nil:
+			return ended{how: lostOrStopped(ctx), why: fmt.Sprintf("node %s could not take the secrets of %s: %v", n.Name, st.playbook.Path, err)}
+		}
+		defer b.takeBack(file, n)
+		env = append(env, envVar{secretsEnv, file.path})
+	}
+	return b.script(ctx, limit, st, env)
+}
+
+func (b *build) script(ctx, limit context.Context, st step, env []envVar) ended {
 	n := b.nodes[0]
 	s, err := n.client.NewSession()
 	if err != nil {
 		return ended{how: lostOrStopped(ctx)}
 	}
 	defer s.Close()
-	for _, v := range scriptEnv(b.spec, n.Home, phase, success) {
+	for _, v := range env {
 		if err := s.Setenv(v.name, v.value); err != nil {
 			b.log.printf("the node did not take the variable %s: %v", v.name, err)
 			return ended{how: lostOrStopped(ctx)}
 		}
 	}
 	out := &output{log: b.log}
-	stdout, stderr := newLineWriter(out.line), newLineWriter(out.line)
+	stdout, stderr := b.log.lines(out.line), b.log.lines(out.line)
 	s.Stdout, s.Stderr = stdout, stderr
 	if err := s.Start(st.command(n.Home, b.executable[st.script()])); err != nil {
 		return ended{how: lostOrStopped(ctx)}

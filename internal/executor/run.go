@@ -24,7 +24,9 @@ type build struct {
 	key      ssh.Signer
 	gitToken string
 	logToken string
-	log      *buildLog
+	// secrets of the job, by name; each playbook gets those that it names.
+	secrets buildspec.Secrets
+	log     *buildLog
 
 	plan workspace
 	// executable says of every script whether it is run by itself.
@@ -51,6 +53,8 @@ func Run(ctx context.Context, o Options) error {
 	uploading.Go(func() { up.Run(upCtx) })
 
 	out := b.run(ctx)
+	// It stands in the Build, for everybody to read.
+	out.Reason, out.FirstFailure = b.log.hide.line(out.Reason, false), b.log.hide.line(out.FirstFailure, false)
 	b.log.printf("Build %s, attempt %d: %s", b.spec.Build, b.spec.Attempt, out.Result)
 
 	stopUp()
@@ -84,8 +88,15 @@ func load(o Options) (*build, error) {
 	if b.key, err = ssh.ParsePrivateKey(pem); err != nil {
 		return nil, fmt.Errorf("client key %s: %w", o.ClientKeyFile, err)
 	}
+	if b.secrets, err = readSecrets(o.SecretsFile, b.spec); err != nil {
+		return nil, err
+	}
 	b.log, err = newBuildLog(filepath.Join(o.WorkDir, "job-output.txt"), o.MaxLogBytes, o.Stdout, o.Now)
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	b.log.hide = newHider(b.secrets)
+	return b, nil
 }
 
 func readToken(path string) (string, error) {

@@ -18,7 +18,8 @@ const maxEnvValue = 100 << 10
 type envVar struct{ name, value string }
 
 // scriptEnv is what every script finds in its environment. Nothing here is
-// secret: everything on a node can be read by the change.
+// secret: everything on a node can be read by what runs there. A playbook that
+// has secrets gets secretsEnv as well.
 func scriptEnv(s *buildspec.Spec, home, phase string, success bool) []envVar {
 	c := s.Change
 	env := []envVar{

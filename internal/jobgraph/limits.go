@@ -13,6 +13,10 @@ const (
 	maxEntries   = 256
 	maxNodes     = 64
 	maxVarsBytes = 256 << 10
+	// Of secrets: how many a job and one playbook of it get, and the bytes of all of a job's as they stand in the repository.
+	maxJobSecrets      = 64
+	maxPlaybookSecrets = 32
+	maxSecretBytes     = 64 << 10
 )
 
 // Runnable refuses jobs that this version cannot run or store. What a job asks
@@ -64,12 +68,10 @@ func (j *Job) notYet() string {
 			return "overrides the checkout of " + r.Name
 		}
 	}
-	for _, p := range slices.Concat(j.PreRun, j.Run, j.PostRun) {
+	for _, p := range j.inOrder() {
 		switch ext := path.Ext(p.Path); {
 		case ext == ".yaml" || ext == ".yml":
 			return "runs the Ansible playbook " + p.Path + " (scripts do, for example `run: ci/test.sh`)"
-		case len(p.Secrets) > 0:
-			return "gives secrets to " + p.Path
 		case len(p.Semaphores) > 0:
 			return "uses semaphores"
 		}
@@ -102,6 +104,57 @@ func (j *Job) bounded() error {
 	}
 	if j.Attempts < 1 {
 		return fmt.Errorf("job %s has %d attempts; it needs one", j.Name, j.Attempts)
+	}
+	return j.secretsBounded()
+}
+
+func (j *Job) secretsBounded() error {
+	seen, total := map[string]bool{}, 0
+	for _, p := range j.inOrder() {
+		if n := len(p.Secrets); n > maxPlaybookSecrets {
+			return fmt.Errorf("job %s gives %d secrets to %s; at most %d are possible", j.Name, n, p.Path, maxPlaybookSecrets)
+		}
+		for _, s := range p.Secrets {
+			if seen[s.Def.Value.Name] {
+				continue
+			}
+			seen[s.Def.Value.Name] = true
+			raw, err := json.Marshal(s.Def.Value.Data)
+			if err != nil {
+				return fmt.Errorf("the secret %s of job %s cannot be stored: a value of it is none that JSON has", s.Def.Value.Name, j.Name)
+			}
+			total += len(raw)
+		}
+	}
+	if n := len(seen); n > maxJobSecrets {
+		return fmt.Errorf("job %s has %d secrets; at most %d are possible", j.Name, n, maxJobSecrets)
+	}
+	if total > maxSecretBytes {
+		return fmt.Errorf("the secrets of job %s have %d bytes, encrypted as they are; at most %d are possible", j.Name, total, maxSecretBytes)
+	}
+	return nil
+}
+
+// inOrder are the playbooks in the order in which they run.
+func (j *Job) inOrder() []Playbook { return slices.Concat(j.PreRun, j.Run, j.PostRun) }
+
+// SecretsKept refuses jobs of a pre-review pipeline whose secrets could be read
+// by a change that nobody has looked at. All scripts run on the same node as
+// the same user: what the change itself ran may still be there, or may have put
+// something into the way of what runs after it. Zuul runs the playbooks that
+// have secrets elsewhere.
+func SecretsKept(jobs []*Job) error {
+	for _, j := range jobs {
+		stranger := ""
+		for _, p := range j.inOrder() {
+			switch {
+			case len(p.Secrets) > 0 && stranger != "":
+				return fmt.Errorf("job %s gives secrets to %s, which runs after %s on the same node; a change that was not reviewed could read them there. "+
+					"Run the job in a post-review pipeline, or give them only to playbooks of config projects that run before", j.Name, p.Path, stranger)
+			case !p.Origin.Project.Trusted:
+				stranger = p.Path
+			}
+		}
 	}
 	return nil
 }

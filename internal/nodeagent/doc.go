@@ -22,7 +22,8 @@
 // TERM or KILL. What a finished command left running in the
 // background stays, as with sshd: a pre-run may start a daemon for the run.
 //
-// It also has the two things that a node needs from nothing but this binary:
-// Unpack (a workspace sent as a tar stream) and Install (the binary copied into
-// the Pod by an init container). Live console output is not here.
+// It also has the three things that a node needs from nothing but this binary:
+// Unpack (a workspace sent as a tar stream), HoldSecrets (a file that is there
+// while a script runs) and Install (the binary copied into the Pod by an init
+// container). Live console output is not here.
 package nodeagent

@@ -14,6 +14,9 @@ func Run(ctx context.Context, o Options) error {
 	if os.Getpid() == 1 {
 		return runInit(ctx)
 	}
+	if err := keepPrivate(); err != nil {
+		return fmt.Errorf("node agent: %w", err)
+	}
 	o = o.withDefaults()
 	srv, err := newServer(o)
 	if err != nil {

@@ -20,6 +20,10 @@ const (
 	KeyLogToken      = "log_token"
 )
 
+// KeySecrets is the key of the Secret that has the job's own secrets, decrypted.
+// It is another Secret than that of the keys, and only the executor mounts it.
+const KeySecrets = "secrets.json"
+
 // AnnotationSpec carries the build's specification into its executor Pod.
 const AnnotationSpec = "gozer.dev/build-spec"
 
@@ -91,7 +95,9 @@ type Executor struct {
 	Owner           metav1.OwnerReference
 	// Secret with the client key and the tokens.
 	Secret string
-	Gozer  Image
+	// JobSecrets is the Secret with the job's own secrets; "" when it has none.
+	JobSecrets string
+	Gozer      Image
 	// Spec is the build's specification as JSON.
 	Spec string
 	// Deadline in seconds after which Kubernetes ends the Pod whatever happens; 0 for none.
@@ -126,6 +132,11 @@ func ExecutorPod(e Executor) *corev1.Pod {
 		TerminationMessagePath: buildspec.OutcomeFile,
 		SecurityContext:        confined(),
 	}}
+	if e.JobSecrets != "" {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, secret("secrets", e.JobSecrets, KeySecrets))
+		c := &pod.Spec.Containers[0]
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "secrets", MountPath: buildspec.SecretsDir, ReadOnly: true})
+	}
 	return pod
 }
 

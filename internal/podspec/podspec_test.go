@@ -23,7 +23,8 @@ func pods() map[string]*corev1.Pod {
 	return map[string]*corev1.Pod{
 		"node": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer,
 			Labels: map[string]string{"gozer.dev/role": "node"}, Image: Image{Name: "debian:12"}, User: 1000, Home: "/home/zuul", Deadline: 60}),
-		"executor": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
+		"executor":         ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
+		"executor-secrets": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 	}
 }
 
@@ -89,10 +90,13 @@ func TestPodsAreConfined(t *testing.T) {
 		}
 		return out
 	}
-	for _, k := range []string{KeyClientKey, KeyGitToken, KeyLogToken} {
+	for _, k := range []string{KeyClientKey, KeyGitToken, KeyLogToken, KeySecrets} {
 		if keys("node")[k] {
 			t.Errorf("the node Pod, where strangers' code runs, has %s", k)
 		}
+	}
+	if keys("executor")[KeySecrets] || !keys("executor-secrets")[KeySecrets] {
+		t.Error("only an executor whose job has secrets has their Secret")
 	}
 }
 

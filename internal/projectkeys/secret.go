@@ -67,11 +67,19 @@ func secretOf(namespace string, p model.Project, k pair) *corev1.Secret {
 	}
 }
 
+// BadKeyError says that the Secret with the key of a project is not one, so
+// that asking again does not help. It is for the operator to mend.
+type BadKeyError struct{ err error }
+
+func (e *BadKeyError) Error() string { return e.err.Error() }
+
+func (e *BadKeyError) Unwrap() error { return e.err }
+
 // pairOf reads a Secret. The public key is the private one's; what the Secret
 // says it is must be the same, so that nobody encrypts for a key that is not there.
 func pairOf(s *corev1.Secret, p model.Project) (pair, error) {
 	fail := func(format string, args ...any) (pair, error) {
-		return pair{}, fmt.Errorf("secret %s/%s with the key of %s: %w", s.Namespace, s.Name, p.Canonical(), fmt.Errorf(format, args...))
+		return pair{}, &BadKeyError{fmt.Errorf("secret %s/%s with the key of %s: %w", s.Namespace, s.Name, p.Canonical(), fmt.Errorf(format, args...))}
 	}
 	if owner := s.Annotations[AnnotationProject]; owner != p.Canonical() {
 		return fail("its annotation %s is %q; it is not used", AnnotationProject, owner)

@@ -59,7 +59,8 @@ func (s *Store) PublicKey(ctx context.Context, project model.Project) ([]byte, e
 	return k.public, err
 }
 
-// Private is the private key of a project; ErrNoKey when it has none.
+// Private is the private key of a project; ErrNoKey when it has none, a
+// BadKeyError when it cannot be used. Any other error is worth another try.
 func (s *Store) Private(ctx context.Context, project model.Project) (*rsa.PrivateKey, error) {
 	k, err := s.find(ctx, project)
 	return k.private, err

@@ -224,3 +224,26 @@ func drawImage(t *rapid.T) string {
 		"- label: {name: l, image: none, flavor: f}\n", "- section: {name: sec, connection: gitea}\n", "- section: {name: sub, parent: sec}\n", "- section: {name: sec, parent: sub}\n",
 		"- provider: {name: p, section: sec, labels: [{name: l}]}\n", "- provider: {name: p, section: sub, images: [{name: img}]}\n")
 }
+
+// tweak changes one thing of an object and leaves its name alone.
+func tweak(t *rapid.T, object string) string {
+	body, end := strings.CutSuffix(object, "}\n")
+	name, _, _ := strings.Cut(object, ",")
+	switch {
+	case !end:
+		return object
+	case strings.HasPrefix(object, "- job: {name:"):
+		more := oneOf(t, "tweak", ", final: true", ", protected: true", ", abstract: true, intermediate: true", ", abstract: true", ", voting: false", ", timeout: 7")
+		if key := more[:len(more)-len("true")]; strings.Contains(body, key) {
+			return strings.Replace(object, more, "", 1)
+		}
+		return body + more + "}\n"
+	case strings.HasPrefix(object, "- nodeset:") && strings.Contains(object, ","):
+		return name + ", " + drawNodes(t) + "}\n"
+	case strings.HasPrefix(object, "- secret:"):
+		return name + ", data: {v: three}}\n"
+	case strings.HasPrefix(object, "- project"):
+		return body + maybe(t, ", more: {jobs: [noop]}") + "}\n"
+	}
+	return object
+}

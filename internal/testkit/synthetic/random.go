@@ -52,7 +52,7 @@ func DrawWorld(t *rapid.T) World {
 	}
 	for _, name := range []string{"acme/a", "acme/b", "acme/c"}[:rapid.IntRange(1, 3).Draw(t, "projects")] {
 		p := worldProject{host: Host, name: name, classes: tenantfile.AllClasses()}
-		p.branches = []string{"main", "stable", "wip"}[:rapid.IntRange(1, 3).Draw(t, "branches")]
+		p.branches = []string{"main", "wip", "stable"}[:rapid.IntRange(1, 3).Draw(t, "branches")]
 		if rare(t, "shadow") {
 			p.shadow = []string{oneOf(t, "shadowed", "acme/config", "acme/a", "acme/none")}
 		}
@@ -204,14 +204,18 @@ func editObjects(t *rapid.T, p worldProject, objects []string) []string {
 	if len(objects) > 0 {
 		at = rapid.IntRange(0, len(objects)-1).Draw(t, "edited object")
 	}
-	switch kind := rapid.IntRange(0, 2).Draw(t, "edit of an object"); {
+	switch kind := rapid.IntRange(0, 4).Draw(t, "edit of an object"); {
 	case kind == 0 || len(objects) == 0:
 		return slices.Insert(slices.Clone(objects), at, drawObject(t, p))
 	case kind == 1:
 		return slices.Delete(slices.Clone(objects), at, at+1)
+	case kind == 2:
+		out := slices.Clone(objects)
+		out[at] = drawObject(t, p)
+		return out
 	}
 	out := slices.Clone(objects)
-	out[at] = drawObject(t, p)
+	out[at] = tweak(t, out[at])
 	return out
 }
 
