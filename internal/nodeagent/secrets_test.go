@@ -48,7 +48,7 @@ func TestHoldSecrets(t *testing.T) {
 
 // What went through the agent is not for others of its user to look at.
 func TestMemoryIsPrivate(t *testing.T) {
-	startAgent(t, nil)
+	startAgent(t, nil).connect() // it serves
 	if n, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || n != 0 {
 		t.Errorf("dumpable %d, %v", n, err)
 	}

@@ -22,6 +22,13 @@ var (
 // ownJobs are the names that a project mostly defines.
 var ownJobs = map[string][]string{"acme/config": {"base", "deploy"}, "acme/a": {"unit", "lint"}, "acme/b": {"docs", "lint"}, "acme/c": {"lint", "docs"}}
 
+// usualJobs are there half of the time, so that changes have something to break elsewhere.
+var usualJobs = map[string]string{
+	"acme/a": "- job: {name: unit}\n- nodeset: {name: two, nodes: {name: n, label: l1}}\n",
+	"acme/b": "- job: {name: docs, parent: unit, nodeset: two}\n",
+	"acme/c": "- job: {name: lint, parent: docs, dependencies: unit}\n",
+}
+
 // attrs of jobs and of entries of job lists; each is drawn with what it needs.
 var attrs = []func(*rapid.T) string{
 	func(t *rapid.T) string { return "parent: " + oneOf(t, "parent", jobs...) },

@@ -113,7 +113,7 @@ func drawFiles(t *rapid.T, p worldProject) map[string][]string {
 			objects = append(objects, some(t, "- project-template: {name: t1, check: {jobs: [unit]}}\n", "- nodeset: {name: one, nodes: {name: n, label: l1}}\n", "- secret: {name: s1, data: {v: one}}\n")...)
 		}
 		if !p.trusted && i == 0 {
-			objects = append(objects, some(t, "- job: {name: "+ownJobs[p.name][0]+"}\n", "- project: {check: {jobs: [unit, docs, base]}}\n", "- project: {templates: [t1]}\n")...)
+			objects = append(objects, some(t, usualJobs[p.name], "- project: {check: {jobs: [unit, docs, base]}}\n", "- project: {templates: [t1]}\n")...)
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "objects") {
 			objects = append(objects, drawObject(t, p))
