@@ -116,6 +116,11 @@ test: ## Test everything but what needs a whole cluster. Sets itself up.
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) test-ready
 	@$(STEP) 'tested hack' $(MAKE) --no-print-directory hack-test
 	@$(STEP) 'tested all packages' $(GOTESTSUM) --format pkgname -- -race -timeout 20m $(TESTFLAGS) $$(go list ./... | grep -v '/test/e2e$$')
+	@$(STEP) 'tested with large files' $(GOTESTSUM) --format pkgname -- -timeout 20m -run '$(UNRACED)' $(TESTFLAGS) ./internal/configlang ./internal/layout ./test/oracle
+
+# Large files for one goroutine say nothing about races, and the race detector
+# makes them ten times slower: these have the build tag !race.
+UNRACED := ^TestHostile(Files|Layouts)$$$$|^TestRecorded
 
 .PHONY: test-ready
 test-ready: apt-test envtest $(BIN)/helm $(BIN)/gotestsum

@@ -1,3 +1,5 @@
+//go:build !race
+
 package configlang_test
 
 import (
@@ -137,17 +139,11 @@ var hostile = map[string]struct{ content, want string }{
 	"percent":      {"- job: {name: \"%s%n%!\", \"%d%s\": \"%v\"}", `unknown attribute "%d%s"`},
 }
 
-// raceDetector says that the tests run with it, ten times slower.
-var raceDetector bool
-
 // TestHostileFiles gives the parser files that want time and memory. What it
 // allocates says that; a clock would only say how busy the machine is.
 func TestHostileFiles(t *testing.T) {
 	for name, tc := range hostile {
 		t.Run(name, func(t *testing.T) {
-			if raceDetector && len(tc.content) > mebi/8 {
-				t.Skip("a large file for one goroutine says nothing about races")
-			}
 			// A file of 4 MB that is read takes about 500 MB in passing: a node has
 			// some 150 bytes, and is looked at in several forms.
 			f, allocated := parsed(tc.content)

@@ -52,7 +52,8 @@ const maxGrown = 5000
 
 func (j *Job) tooLarge() *Error {
 	for _, n := range []int{len(j.Path) * 10, len(j.Roles), len(j.PreRun), len(j.PostRun), len(j.CleanupRun), len(j.Semaphores), len(j.Tags), len(j.Provides),
-		len(j.Requires), len(j.FailureOutput), len(j.IncludeVars), len(j.RequiredProjects), len(j.Dependencies), len(j.Files), len(j.IrrelevantFiles)} {
+		len(j.Requires), len(j.FailureOutput), len(j.IncludeVars), len(j.RequiredProjects), len(j.Dependencies), len(j.Files), len(j.IrrelevantFiles),
+		len(j.Vars), len(j.ExtraVars), len(j.HostVars), len(j.GroupVars)} {
 		if n > maxGrown {
 			return errorf(kindConfiguration, "Job %s has more definitions, or longer lists, than are possible", j.Name)
 		}

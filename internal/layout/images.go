@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/gozer-dev/gozer/internal/configlang"
@@ -37,6 +36,9 @@ func (l *checker) checkLabel(label *configlang.Label) *problem {
 	return nil
 }
 
+// maxSections bounds how many sections one can build on.
+const maxSections = 100
+
 // parents lists a section and those that it builds on.
 func (l *checker) parents(name string, child *Def[configlang.Section]) ([]*Def[configlang.Section], *problem) {
 	var out []*Def[configlang.Section]
@@ -47,6 +49,8 @@ func (l *checker) parents(name string, child *Def[configlang.Section]) ([]*Def[c
 			return nil, problemf("", "define it, or name another", "The section %q was not found.", name)
 		case slices.Contains(out, d) || d == child:
 			return nil, problemf("", "change the parent of one of them", "The section %q is its own ancestor", name)
+		case len(out) == maxSections:
+			return nil, problemf("", "use fewer sections", "The section %q builds on more than %d others", name, maxSections)
 		case previous != nil && !d.Origin.sameProject(previous.Origin):
 			return nil, problemf("", "define it in the same project", "The section %q references a section in a different project.", previous.name)
 		}
@@ -62,9 +66,9 @@ func (l *checker) checkProvider(d *Def[configlang.Provider]) *problem {
 	if p != nil {
 		return p
 	}
-	config := d.Value.Config
+	configs := []map[string]any{d.Value.Config}
 	for _, s := range sections {
-		config = mergeConfig(s.Value.Config, config)
+		configs = append(configs, s.Value.Config)
 	}
 	for _, list := range []struct {
 		kind    string
@@ -74,14 +78,15 @@ func (l *checker) checkProvider(d *Def[configlang.Provider]) *problem {
 		{"flavors", func(n string) bool { return l.flavors.first(n) != nil }},
 		{"labels", func(n string) bool { return l.labels.first(n) != nil }},
 	} {
-		entries, _ := config[list.kind].([]any)
-		for _, e := range entries {
-			if name := entryName(e); !list.defined(name) {
-				return problemf("", "define it, or name another", "The provider %q references %q in its %s, which is not defined", d.name, name, list.kind)
+		for _, part := range slices.Backward(lists(configs, list.kind)) {
+			for _, e := range part {
+				if name := entryName(e); !list.defined(name) {
+					return problemf("", "define it, or name another", "The provider %q references %q in its %s, which is not defined", d.name, name, list.kind)
+				}
 			}
 		}
 	}
-	connection, _ := config["connection"].(string)
+	connection, _ := nearest(configs, "connection").(string)
 	if l.Connections.Drivers[connection] == "" {
 		return problemf(configlang.NameUnknownConnection, "name a connection", "Unknown connection named %q.", connection)
 	}
@@ -97,24 +102,30 @@ func entryName(e any) string {
 	return s
 }
 
-// mergeConfig lays one mapping over another; lists are put behind each other.
-func mergeConfig(below, above map[string]any) map[string]any {
-	out := maps.Clone(below)
-	for k, v := range above {
-		switch b := out[k].(type) {
-		case map[string]any:
-			if a, ok := v.(map[string]any); ok {
-				v = mergeConfig(b, a)
-			}
-		case []any:
-			if a, ok := v.([]any); ok {
-				v = slices.Concat(b, a)
-			}
+// nearest is the value of a key that hides all further ones.
+func nearest(configs []map[string]any, key string) any {
+	for _, c := range configs {
+		if v, ok := c[key]; ok {
+			return v
 		}
-		if out == nil {
-			out = map[string]any{}
+	}
+	return nil
+}
+
+// lists is what the lists of a key are put together of, the nearest first. What
+// is no list hides those further away, and is hidden by one that is nearer.
+func lists(configs []map[string]any, key string) [][]any {
+	var out [][]any
+	for _, c := range configs {
+		v, ok := c[key]
+		if !ok {
+			continue
 		}
-		out[k] = v
+		if part, ok := v.([]any); ok {
+			out = append(out, part)
+		} else if len(out) == 0 {
+			return nil
+		}
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/gozer-dev/gozer/internal/configlang"
 )
@@ -29,9 +28,12 @@ type checker struct {
 	*Layout
 	facts map[string]facts
 	uses  map[string]int
+	texts nodeSetTexts
 }
 
-func (l *Layout) checker() *checker { return &checker{Layout: l, facts: map[string]facts{}} }
+func (l *Layout) checker() *checker {
+	return &checker{Layout: l, facts: map[string]facts{}, texts: nodeSetTexts{}}
+}
 
 // found records a reference error of an object.
 func (l *checker) found(o *Origin, owner any, at configlang.Stanza, p *problem) {
@@ -66,56 +68,9 @@ func (l *checker) checkReferences() {
 
 func (l *checker) checkNodeSets(list []*Def[configlang.NodeSet]) {
 	for _, d := range list {
-		_, p := l.flatten(&configlang.Alternative{NodeSet: d.Value})
+		_, p := l.flatten(&configlang.Alternative{NodeSet: d.Value}, l.texts)
 		l.found(d.Origin, d, d.stanza(), p)
 	}
-}
-
-// maxAlternatives bounds what one nodeset can stand for.
-const maxAlternatives = 100
-
-// flatten lists the nodesets to try, in order. One that is met twice is a loop,
-// or tried in vain.
-func (l *Layout) flatten(a *configlang.Alternative) ([]*configlang.NodeSet, *problem) {
-	var out, seen []*configlang.NodeSet
-	var walk func(a *configlang.Alternative) *problem
-	walk = func(a *configlang.Alternative) *problem {
-		ns := a.NodeSet
-		if ns == nil {
-			d := l.nodeSets.first(a.Name)
-			if d == nil {
-				return problemf(configlang.NameNodesetNotFound, "define it, or name another", "The nodeset %q was not found.", a.Name).at(a.Name)
-			}
-			ns = d.Value
-		}
-		if slices.ContainsFunc(seen, func(o *configlang.NodeSet) bool { return o == ns || sameText(o, ns) }) {
-			return problemf("", "name each alternative once", "Nodeset cycle detected on %q", ns.Name)
-		}
-		if seen = append(seen, ns); len(seen) > maxAlternatives {
-			return problemf("", "use fewer alternatives", "Nodeset %q has more than %d alternatives", a.Name, maxAlternatives)
-		}
-		if len(ns.Alternatives) == 0 {
-			out = append(out, ns)
-			return nil
-		}
-		for i := range ns.Alternatives {
-			if p := walk(&ns.Alternatives[i]); p != nil {
-				return p
-			}
-		}
-		return nil
-	}
-	p := walk(a)
-	return out, p
-}
-
-// NodeSets lists the nodesets that a job's choice stands for, to try in order.
-func (l *Layout) NodeSets(named string, written *configlang.NodeSet) ([]*configlang.NodeSet, error) {
-	out, p := l.flatten(&configlang.Alternative{Name: named, NodeSet: written})
-	if p != nil {
-		return nil, &ReferenceError{Name: p.name, Message: p.message}
-	}
-	return out, nil
 }
 
 // ReferenceError says that something named is not there.
@@ -174,7 +129,7 @@ func (l *checker) checkNodes(j *Job) *problem {
 	}
 	if one[0] == nil || len(one[0].Alternatives) > 0 {
 		var p *problem
-		if sets, p = l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet}); p != nil {
+		if sets, p = l.flatten(&configlang.Alternative{Name: orEmpty(j.NodeSetName), NodeSet: j.NodeSet}, l.texts); p != nil {
 			return p
 		}
 	}

@@ -1,5 +1,0 @@
-//go:build race
-
-package configlang_test
-
-func init() { raceDetector = true }
