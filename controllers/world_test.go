@@ -354,7 +354,7 @@ func (w *world) items(pipeline string) []gozer.QueueItem {
 func (w *world) itemResults(pipeline string) []string {
 	var out []string
 	for _, i := range w.items(pipeline) {
-		out = append(out, strings.TrimSpace(convert.ChangeName(i.Spec.Changes[0])+" "+i.Status.Result))
+		out = append(out, strings.TrimSpace(convert.ChangeNames(i.Spec.Changes)+" "+i.Status.Result))
 	}
 	return out
 }

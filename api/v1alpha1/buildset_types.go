@@ -44,14 +44,18 @@ type BuildSetSpec struct {
 
 // BuildSetJob is one job of the graph.
 type BuildSetJob struct {
-	// name of the job.
-	// +kubebuilder:validation:MaxLength=255
+	// name of the job in this buildset. In that of a cycle it says which change
+	// the job is for: "unit (acme/api#12)".
+	// +kubebuilder:validation:MaxLength=512
 	Name string `json:"name"`
 	// build is the name of the Build that runs it.
 	// +kubebuilder:validation:MaxLength=253
 	Build string `json:"build"`
 	// voting jobs decide the result.
 	Voting bool `json:"voting"`
+	// noop jobs succeed without being run.
+	// +optional
+	Noop bool `json:"noop,omitempty"`
 	// dependencies must have succeeded before this job starts.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
@@ -71,7 +75,7 @@ type BuildSetJob struct {
 // JobDependency is an edge of the job graph.
 type JobDependency struct {
 	// name of the job that comes first.
-	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:MaxLength=512
 	Name string `json:"name"`
 	// soft dependencies are waited for only when they run at all.
 	// +optional
@@ -134,8 +138,8 @@ type BuildSetStatus struct {
 
 // JobStatus is what is known of one job of the buildset.
 type JobStatus struct {
-	// name of the job.
-	// +kubebuilder:validation:MaxLength=255
+	// name of the job in this buildset.
+	// +kubebuilder:validation:MaxLength=512
 	Name string `json:"name"`
 	// started jobs have been allowed to ask for nodes.
 	// +optional

@@ -3,7 +3,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Manager is how a pipeline treats its queues.
-// +kubebuilder:validation:Enum=independent;dependent
+// +kubebuilder:validation:Enum=independent;dependent;serial;supercedent
 type Manager string
 
 const (
@@ -11,12 +11,16 @@ const (
 	ManagerIndependent Manager = "independent"
 	// ManagerDependent is the gate: changes are tested on the ones ahead and merged in order.
 	ManagerDependent Manager = "dependent"
+	// ManagerSerial runs the changes of a shared queue one after the other, in order; nothing is merged.
+	ManagerSerial Manager = "serial"
+	// ManagerSupercedent runs one item of a branch at a time; of those that wait only the newest stays.
+	ManagerSupercedent Manager = "supercedent"
 )
 
 // PipelineSpec is a workflow: what starts it, what a change must fulfil, how
 // its queues behave, and whom it tells. Same words as Zuul's `pipeline` object.
 type PipelineSpec struct {
-	// manager is "independent" (check) or "dependent" (gate).
+	// manager is "independent" (check), "dependent" (gate), "serial" (deploy) or "supercedent" (post).
 	Manager Manager `json:"manager"`
 	// description for people.
 	// +optional
@@ -32,6 +36,14 @@ type PipelineSpec struct {
 	// postReview says that only reviewed changes get here, so that jobs which need that may run.
 	// +optional
 	PostReview bool `json:"postReview,omitempty"`
+
+	// ignoreDependencies tests changes without what they depend on; for independent pipelines.
+	// +optional
+	IgnoreDependencies bool `json:"ignoreDependencies,omitempty"`
+	// keepOldPatchsets lets a change run on when a new version of it is pushed
+	// (Zuul: dequeue-on-new-patchset: false).
+	// +optional
+	KeepOldPatchsets bool `json:"keepOldPatchsets,omitempty"`
 
 	// supersedes names pipelines that a change leaves when it enters this one.
 	// +optional

@@ -14,9 +14,10 @@ type QueueItemSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Queue string `json:"queue"`
-	// changes of the item. More than one only for a dependency cycle.
+	// changes of the item, in the order in which they merge. More than one only
+	// for a dependency cycle: they are tested together and merge one after the other.
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=1
+	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	Changes []ChangeRef `json:"changes"`
 	// live items run jobs and are reported. The others are there because a live
@@ -161,6 +162,10 @@ type PreparedState struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	ExpectedTree string `json:"expectedTree,omitempty"`
+	// baseTree is the tree of base.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	BaseTree string `json:"baseTree,omitempty"`
 	// proposedConfig tells that configuration is read from commit instead of base.
 	// +optional
 	ProposedConfig bool `json:"proposedConfig,omitempty"`
@@ -171,13 +176,17 @@ type PreparedState struct {
 
 // ItemMerged tells how the change was merged.
 type ItemMerged struct {
-	// commit that the code host made.
+	// commit that the code host made, of the last change of a cycle.
 	// +kubebuilder:validation:MaxLength=64
 	Commit string `json:"commit"`
 	// tree of that commit; equal to the tested tree.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Tree string `json:"tree,omitempty"`
+	// differs tells that a branch has another tree than was tested: somebody
+	// changed it at the same moment.
+	// +optional
+	Differs bool `json:"differs,omitempty"`
 	// at is when it was seen to be merged.
 	At metav1.MicroTime `json:"at"`
 }

@@ -197,7 +197,7 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 		return nil, nil // made by a manager that died before it made the buildset; another took its place
 	}
 	for _, j := range s.set.Status.Jobs {
-		if j.Name == s.build.Spec.Job.Name {
+		if j.Name == s.set.Spec.Jobs[n].Name {
 			s.job = j
 		}
 	}

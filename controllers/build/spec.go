@@ -178,8 +178,10 @@ func HistoryOf(b *gozer.Build, set *gozer.BuildSet) history.Build {
 		Voting: b.Spec.Job.Voting, Result: b.Status.Result, Reason: b.Status.Reason, FirstFailure: b.Status.FirstFailure,
 		LogURL: b.Status.LogURL,
 	}
-	for n := 0; n < len(set.Spec.Steps)-1; n++ {
-		out.TestedOn = append(out.TestedOn, convert.ChangeName(set.Spec.Steps[n].Change))
+	for _, step := range set.Spec.Steps {
+		if step.Change != b.Spec.Change {
+			out.TestedOn = append(out.TestedOn, convert.ChangeName(step.Change))
+		}
 	}
 	if b.Status.StartedAt != nil {
 		out.Started = b.Status.StartedAt.Time

@@ -159,7 +159,7 @@ func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobSta
 	}
 	var out []jobgraph.JobState
 	for _, j := range b.Spec.Jobs {
-		st := jobgraph.JobState{Name: j.Name, Voting: j.Voting, Started: known[j.Name].Started,
+		st := jobgraph.JobState{Name: j.Name, Voting: j.Voting, Noop: j.Noop, Started: known[j.Name].Started,
 			Result: model.BuildResult(known[j.Name].Result), Reason: known[j.Name].Reason}
 		for _, d := range j.Dependencies {
 			st.Dependencies = append(st.Dependencies, jobgraph.Dependency{Name: d.Name, Soft: d.Soft})

@@ -42,9 +42,7 @@ type item struct {
 	buildSet *gozer.BuildSet
 }
 
-func (i *item) change() gozer.ChangeRef { return i.Spec.Changes[0] }
-
-func (i *item) name() string { return convert.ChangeName(i.change()) }
+func (i *item) name() string { return convert.ChangeNames(i.Spec.Changes) }
 
 // gather reads the queue; nil when it is gone.
 func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*scope, error) {
@@ -145,6 +143,8 @@ func (s *scope) entry(name string) gozer.QueueEntry {
 func (s *scope) snapshot() gate.Queue {
 	q := gate.Queue{
 		Merges: s.queue.Spec.Manager == gozer.ManagerDependent,
+		Alone:  s.queue.Spec.Manager == gozer.ManagerSerial || s.queue.Spec.Manager == gozer.ManagerSupercedent,
+		Newest: s.queue.Spec.Manager == gozer.ManagerSupercedent,
 		Window: convert.Window(s.pipeline.Spec, s.queue.Status.Window, s.queue.Status.WindowSet),
 	}
 	entries := make(map[string]gozer.QueueEntry, len(s.queue.Status.Items))

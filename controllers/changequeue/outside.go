@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gate"
-	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // outside performs the outside actions of a plan. What was decided about the
@@ -98,106 +96,6 @@ func (r *Reconciler) recallRefusals(s *scope) {
 	}
 }
 
-// lookup asks the code host and the branches, right before merging: whether
-// the change is what was tested, and the branches are where the test assumed them.
-func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
-	host, err := r.Hosts.Host(ctx, i.change().Project.Connection)
-	if err != nil {
-		return err
-	}
-	ref := i.change()
-	now, err := host.Change(ctx, convert.Project(ref.Project), ref.Number)
-	if errors.Is(err, drivers.ErrNotFound) {
-		s.hosts[i.Name] = gate.Host{Known: true, Refused: "the change does not exist any more"}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	h := gate.Host{Known: true, Merged: now.Merged}
-	switch {
-	case now.Merged:
-		return r.merged(ctx, s, i, now)
-	case !now.Open:
-		h.Refused = "it was closed"
-	case now.Head != ref.Head:
-		h.Refused = fmt.Sprintf("new commits were pushed: its head is %s, tested was %s", model.ShortCommit(now.Head), model.ShortCommit(ref.Head))
-	case now.Draft:
-		h.Refused = "it became a draft"
-	case now.Branch != ref.Branch:
-		h.Refused = fmt.Sprintf("it is to be merged into %s now, tested was %s", now.Branch, ref.Branch)
-	default:
-		if h.Moved, err = r.movedBranch(ctx, i); err != nil {
-			return err
-		}
-	}
-	s.hosts[i.Name] = h
-	return nil
-}
-
-// movedBranch names a branch that is not where the item's test assumed it.
-func (r *Reconciler) movedBranch(ctx context.Context, i *item) (string, error) {
-	for _, st := range i.Status.Merge.States {
-		tip, err := r.Tips.Tip(ctx, convert.Project(st.Project), st.Branch)
-		if err != nil {
-			return "", err
-		}
-		if tip.Commit == st.Base && st.ExpectedTree == "" || st.ExpectedTree != "" && tip.Tree == st.ExpectedTree {
-			continue
-		}
-		return fmt.Sprintf("%s of %s moved to %s outside the gate", st.Branch, st.Project.Name, model.ShortCommit(tip.Commit)), nil
-	}
-	return "", nil
-}
-
-// merge merges the change at the head that was tested. The status goes first:
-// a protected branch may ask for it.
-func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
-	host, err := r.Hosts.Host(ctx, i.change().Project.Connection)
-	if err != nil {
-		return err
-	}
-	ref := i.change()
-	if !mayMerge(s.pipeline.Spec.Reporters.Success, ref.Project.Connection) {
-		s.hosts[i.Name] = gate.Host{Known: true, Refused: fmt.Sprintf("the pipeline %s does not merge: its success reporter for %s has no `merge: true`", s.pipeline.Name, ref.Project.Connection)}
-		return nil
-	}
-	if err := r.setStatus(ctx, s, i, host, s.pipeline.Spec.Reporters.Success, model.ItemSuccess, ""); err != nil {
-		return err
-	}
-	change := convert.Change(ref)
-	err = host.Merge(ctx, change, ref.MergeMode, mergeMessage(s))
-	var refused *drivers.RefusedError
-	switch {
-	case errors.Is(err, drivers.ErrHeadMoved):
-		s.hosts[i.Name] = gate.Host{Known: true, Refused: "new commits were pushed while it was being merged"}
-		return nil
-	case errors.Is(err, drivers.ErrTryLater) && r.patient(mergeKey(s, i), mergePatience):
-		return err
-	case errors.Is(err, drivers.ErrTryLater), errors.As(err, &refused):
-		// It may have been merged all the same: look before believing the refusal.
-		now, lookErr := host.Change(ctx, change.Project, change.Number)
-		if lookErr != nil {
-			return lookErr
-		}
-		if now.Merged {
-			return r.merged(ctx, s, i, now)
-		}
-		s.hosts[i.Name] = gate.Host{Known: true, Refused: err.Error()}
-		return nil
-	case err != nil:
-		return err
-	}
-	now, err := host.Change(ctx, change.Project, change.Number)
-	if err != nil {
-		return err
-	}
-	if !now.Merged {
-		return fmt.Errorf("the code host accepted the merge of %s and does not show it yet", i.name())
-	}
-	return r.merged(ctx, s, i, now)
-}
-
 // mayMerge says whether the pipeline is to merge changes of a connection.
 func mayMerge(actions []gozer.ReportAction, connection string) bool {
 	return slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == connection && a.Merge })
@@ -233,44 +131,4 @@ func (r *Reconciler) patient(name string, bound time.Duration) bool {
 	}
 	delete(r.asked, name)
 	return false
-}
-
-// merged records a merge and compares the branch's tree with the tested one.
-func (r *Reconciler) merged(ctx context.Context, s *scope, i *item, now model.Change) error {
-	ref := i.change()
-	tip, err := r.Tips.Tip(ctx, convert.Project(ref.Project), ref.Branch)
-	if err != nil {
-		return err
-	}
-	s.hosts[i.Name] = gate.Host{Known: true, Merged: true}
-	m := gozer.ItemMerged{Commit: now.MergeCommit, At: *convert.MicroTime(r.Now())}
-	message := fmt.Sprintf("merged as %s", model.ShortCommit(now.MergeCommit))
-	if tip.Commit == now.MergeCommit {
-		m.Tree = tip.Tree
-		if tested := i.testedTree(); tested == tip.Tree {
-			message += " with exactly the tree that was tested"
-		} else {
-			message += fmt.Sprintf("; ATTENTION: its tree %s is not the tested tree %s: somebody changed %s at the same moment",
-				model.ShortCommit(tip.Tree), model.ShortCommit(tested), ref.Branch)
-			r.Recorder.Event(i.QueueItem, corev1.EventTypeWarning, "TreeDiffers", message)
-		}
-	}
-	i.Status.Merged = &m
-	i.decide(r.Now(), "Merged", message)
-	r.forget(s, i)
-	return nil
-}
-
-// testedTree is the tree of the item's own branch in its tested state.
-func (i *item) testedTree() string {
-	for _, st := range i.Status.Merge.States {
-		if st.Project == i.change().Project && st.Branch == i.change().Branch {
-			return st.Tree
-		}
-	}
-	return ""
-}
-
-func mergeMessage(s *scope) string {
-	return fmt.Sprintf("Tested by Gozer in %s/%s.", s.tenant, s.queue.Spec.Pipeline)
 }

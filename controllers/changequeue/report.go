@@ -37,8 +37,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope, i *item, a gate.Actio
 			actions = nil // nothing was to be done, so there is nothing to say
 		}
 	}
-	// A change, or a repository, that is gone cannot be told anything: its item must not block the queue.
-	if err := r.tell(ctx, s, i, actions, a); err != nil && !errors.Is(err, drivers.ErrNotFound) {
+	if err := r.tell(ctx, s, i, actions, a); err != nil {
 		return err
 	}
 	story := string(a.Result)
@@ -66,49 +65,55 @@ func (i *item) told(now time.Time, a gate.Action, story string) {
 	i.decide(now, "Reported", story)
 }
 
+// tell reports to every change of the item: a cycle fails or merges as one.
 func (r *Reconciler) tell(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, a gate.Action) error {
-	n := slices.IndexFunc(actions, func(x gozer.ReportAction) bool { return x.Connection == i.change().Project.Connection })
-	if n < 0 {
-		return nil
-	}
-	host, err := r.Hosts.Host(ctx, i.change().Project.Connection)
-	if err != nil {
-		return err
-	}
 	// A merged change got its status before it was merged.
 	if i.Status.Merged == nil {
-		if err := r.setStatus(ctx, s, i, host, actions, a.Result, a.Why); err != nil {
+		if err := r.statuses(ctx, s, i, actions, a.Result, a.Why); err != nil {
 			return err
 		}
 	}
-	if !actions[n].Comment {
-		return nil
+	for _, ref := range i.Spec.Changes {
+		n := slices.IndexFunc(actions, func(x gozer.ReportAction) bool { return x.Connection == ref.Project.Connection })
+		if n < 0 || !actions[n].Comment {
+			continue
+		}
+		host, err := r.Hosts.Host(ctx, ref.Project.Connection)
+		if err != nil {
+			return err
+		}
+		text, err := r.words(ctx, s, i, ref, a)
+		if err != nil {
+			return err
+		}
+		// A change, or a repository, that is gone cannot be told anything: its item must not block the queue.
+		if err := host.Comment(ctx, convert.Change(ref), report.Marker(text.BuildSet, a.Result), report.Comment(text)); err != nil && !errors.Is(err, drivers.ErrNotFound) {
+			return err
+		}
 	}
-	text, err := r.words(ctx, s, i, a)
-	if err != nil {
-		return err
-	}
-	return host.Comment(ctx, convert.Change(i.change()), report.Marker(text.BuildSet, a.Result), report.Comment(text))
+	return nil
 }
 
 // words gathers what a report says.
-func (r *Reconciler) words(ctx context.Context, s *scope, i *item, a gate.Action) (report.Item, error) {
+func (r *Reconciler) words(ctx context.Context, s *scope, i *item, ref gozer.ChangeRef, a gate.Action) (report.Item, error) {
 	m := s.pipeline.Spec.Messages
 	text := report.Item{
 		Tenant: s.tenant, Pipeline: s.queue.Spec.Pipeline, Merges: s.queue.Spec.Manager == gozer.ManagerDependent,
-		Change: convert.Change(i.change()), Result: a.Result, Reason: a.Why, BuildSet: i.Name,
-		Recheck:  match.Triggered(convert.Triggers(s.pipeline.Spec.Triggers), recheck(i)),
+		Change: convert.Change(ref), Result: a.Result, Reason: a.Why, BuildSet: i.Name,
+		Recheck:  match.Triggered(convert.Triggers(s.pipeline.Spec.Triggers), match.Recheck(convert.Change(ref))),
 		Messages: report.Messages{Success: m.Success, Failure: m.Failure, MergeConflict: m.MergeConflict, Footer: m.Footer},
 	}
 	if i.Status.Merge != nil {
 		text.Details = details(i.Status.Merge)
-		text.Base = baseOf(i)
+		text.Base = baseOf(i, ref)
 	}
 	if i.buildSet == nil || a.Result == model.ItemDequeued {
 		return text, nil
 	}
-	for _, step := range i.buildSet.Spec.Steps[:len(i.buildSet.Spec.Steps)-1] {
-		text.Ahead = append(text.Ahead, convert.ChangeName(step.Change))
+	for _, step := range i.buildSet.Spec.Steps {
+		if step.Change != ref {
+			text.Ahead = append(text.Ahead, convert.ChangeName(step.Change))
+		}
 	}
 	var builds gozer.BuildList
 	if err := r.List(ctx, &builds, client.InNamespace(i.Namespace), client.MatchingLabels{gozer.LabelBuildSet: i.buildSet.Name}); err != nil {
@@ -117,26 +122,20 @@ func (r *Reconciler) words(ctx context.Context, s *scope, i *item, a gate.Action
 	for _, job := range i.buildSet.Spec.Jobs {
 		n := slices.IndexFunc(builds.Items, func(b gozer.Build) bool { return b.Name == job.Build })
 		if n >= 0 {
-			text.Builds = append(text.Builds, row(&builds.Items[n], i.buildSet))
+			text.Builds = append(text.Builds, row(&builds.Items[n], i.buildSet, job.Name))
 		}
 	}
 	return text, nil
 }
 
-// recheck is the comment that usually brings a change into a pipeline again.
-func recheck(i *item) model.TriggerEvent {
-	c := i.change()
-	return model.TriggerEvent{Connection: c.Project.Connection, Event: "pull_request", Action: "comment", Comment: "recheck", Branch: c.Branch}
-}
-
-func row(b *gozer.Build, set *gozer.BuildSet) report.Build {
+func row(b *gozer.Build, set *gozer.BuildSet, job string) report.Build {
 	out := report.Build{
-		Job: b.Spec.Job.Name, Result: model.BuildResult(b.Status.Result), Voting: b.Spec.Job.Voting,
+		Job: job, Result: model.BuildResult(b.Status.Result), Voting: b.Spec.Job.Voting,
 		LogURL: b.Status.LogURL, FirstFailure: b.Status.FirstFailure, Reason: b.Status.Reason,
 	}
 	if out.Result == model.Undetermined {
 		for _, j := range set.Status.Jobs {
-			if j.Name == b.Spec.Job.Name {
+			if j.Name == job {
 				out.Result, out.Reason = model.BuildResult(j.Result), j.Reason
 			}
 		}
@@ -167,28 +166,34 @@ func details(m *gozer.ItemMerge) string {
 }
 
 // baseOf names the commit of the item's own branch on which everything was merged.
-func baseOf(i *item) string {
+func baseOf(i *item, ref gozer.ChangeRef) string {
 	for _, st := range i.Status.Merge.States {
-		if st.Project == i.change().Project && st.Branch == i.change().Branch {
+		if st.Project == ref.Project && st.Branch == ref.Branch {
 			return st.Project.Name + "@" + model.ShortCommit(st.Base)
 		}
 	}
 	return ""
 }
 
-// setStatus sets the commit status that the actions ask for.
-func (r *Reconciler) setStatus(ctx context.Context, s *scope, i *item, host drivers.Host, actions []gozer.ReportAction, result model.ItemResult, why string) error {
-	for _, a := range actions {
-		if a.Connection != i.change().Project.Connection || a.Status == "" {
-			continue
-		}
-		text := report.Item{Result: result, Reason: why, Merges: s.queue.Spec.Manager == gozer.ManagerDependent}
-		err := host.SetStatus(ctx, convert.Change(i.change()), drivers.Status{
-			Context: report.Context(s.tenant, s.queue.Spec.Pipeline), State: a.Status,
-			Description: report.Description(text), URL: r.statusURL(i),
-		})
-		if err != nil {
-			return err
+// statuses sets the commit statuses that the actions ask for, on all changes of the item.
+func (r *Reconciler) statuses(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, result model.ItemResult, why string) error {
+	text := report.Item{Result: result, Reason: why, Merges: s.queue.Spec.Manager == gozer.ManagerDependent}
+	for _, ref := range i.Spec.Changes {
+		for _, a := range actions {
+			if a.Connection != ref.Project.Connection || a.Status == "" {
+				continue
+			}
+			host, err := r.Hosts.Host(ctx, ref.Project.Connection)
+			if err != nil {
+				return err
+			}
+			err = host.SetStatus(ctx, convert.Change(ref), drivers.Status{
+				Context: report.Context(s.tenant, s.queue.Spec.Pipeline), State: a.Status,
+				Description: report.Description(text), URL: r.statusURL(i),
+			})
+			if err != nil && !errors.Is(err, drivers.ErrNotFound) {
+				return err
+			}
 		}
 	}
 	return nil
@@ -210,11 +215,7 @@ func (r *Reconciler) reportStarts(ctx context.Context, s *scope) {
 		if !i.Spec.Live || i.Status.StartReported > 0 || i.Status.Result != "" || i.buildSet == nil {
 			continue
 		}
-		host, err := r.Hosts.Host(ctx, i.change().Project.Connection)
-		if err == nil {
-			err = r.sayStarted(ctx, s, i, host)
-		}
-		if err != nil {
+		if err := r.sayStarted(ctx, s, i); err != nil {
 			logf.FromContext(ctx).Info("The start could not be reported", "item", name, "reason", err.Error())
 			s.again = retryHost
 			continue
@@ -225,17 +226,26 @@ func (r *Reconciler) reportStarts(ctx context.Context, s *scope) {
 }
 
 // sayStarted sets the status, and comments when the pipeline asks for it.
-func (r *Reconciler) sayStarted(ctx context.Context, s *scope, i *item, host drivers.Host) error {
+func (r *Reconciler) sayStarted(ctx context.Context, s *scope, i *item) error {
 	actions := s.pipeline.Spec.Reporters.Start
-	if err := r.setStatus(ctx, s, i, host, actions, model.ItemUndecided, ""); err != nil {
+	if err := r.statuses(ctx, s, i, actions, model.ItemUndecided, ""); err != nil {
 		return err
 	}
-	n := slices.IndexFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == i.change().Project.Connection && a.Comment })
-	if n < 0 {
-		return nil
+	for _, ref := range i.Spec.Changes {
+		if !slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == ref.Project.Connection && a.Comment }) {
+			continue
+		}
+		host, err := r.Hosts.Host(ctx, ref.Project.Connection)
+		if err != nil {
+			return err
+		}
+		err = host.Comment(ctx, convert.Change(ref), report.Marker(i.Name, model.ItemUndecided),
+			report.Start(s.pipeline.Spec.Messages.Start, s.queue.Spec.Pipeline, r.statusURL(i), i.Name))
+		if err != nil && !errors.Is(err, drivers.ErrNotFound) {
+			return err
+		}
 	}
-	return host.Comment(ctx, convert.Change(i.change()), report.Marker(i.Name, model.ItemUndecided),
-		report.Start(s.pipeline.Spec.Messages.Start, s.queue.Spec.Pipeline, r.statusURL(i), i.Name))
+	return nil
 }
 
 // jobsRun names the jobs that a buildset runs.

@@ -99,7 +99,7 @@ func (i *item) conditions(r *Reconciler) {
 		reason := "TreeAsTested"
 		if m.Tree == "" {
 			reason = "TreeNotCompared" // something else was merged on top before it could be
-		} else if i.Status.Merge != nil && m.Tree != i.testedTree() {
+		} else if m.Differs {
 			reason = "TreeDiffers"
 		}
 		patch.Condition(c, i.Generation, gozer.ConditionMerged, true, reason, "merged as "+m.Commit, r.Now())

@@ -10,6 +10,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/depends"
 	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/match"
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -71,11 +72,11 @@ func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 		o.Item, o.Message = i.Name, "it is in the pipeline already"
 		return o, nil
 	}
-	if why := unfit(p, c, ev); why != "" {
+	if why := outdated(c, ev); why != "" {
 		o.Message = why
 		return o, nil
 	}
-	order, err := r.dependencies(ctx, s, c)
+	groups, err := r.dependencies(ctx, s, c)
 	var no refusal
 	if errors.As(err, &no) {
 		o.Message = convert.Cut(string(no), 1000)
@@ -84,51 +85,73 @@ func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 	if err != nil {
 		return o, err
 	}
-	item, why, err := r.enqueue(ctx, s, p, order, ev)
+	verdict := gate.Admit(s.rules(p, ev), s.candidates(p, groups), c.Key(), ev)
+	if verdict.Refusal != "" {
+		o.Message = convert.Cut(verdict.Refusal, 1000)
+		if verdict.Tell {
+			return o, r.tellRefusal(ctx, s, p, c, ev, verdict.Refusal)
+		}
+		return o, nil
+	}
+	item, err := r.enqueue(ctx, s, p, verdict.Entries, ev)
 	if err != nil {
 		return o, err
 	}
-	o.Item, o.Message = item, convert.Cut(why, 1000)
-	if item == "" {
-		return o, nil
-	}
+	o.Item = item
 	return o, r.supersede(ctx, s, p, c)
 }
 
-// unfit says why a change may not enter; empty if it may. What a person
-// enqueues by hand skips the pipeline's requirements, not the change's state.
-func unfit(p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) string {
+// outdated says why the event does not matter any more; empty if it does.
+func outdated(c model.Change, ev model.TriggerEvent) string {
 	switch {
 	case c.Merged:
 		return "it is merged already"
 	case ev.Patchset != "" && ev.Patchset != c.Patchset:
 		return "the event was about an older version; the change is at " + model.ShortCommit(c.Patchset)
 	}
-	if p.Spec.Manager == gozer.ManagerDependent {
-		if why := unmergeable(c); why != "" {
-			return why
-		}
-	}
-	if ev.Event == "enqueue" {
-		return ""
-	}
-	why, _ := match.Allowed(convert.Requirements(p.Spec.Require), convert.Requirements(p.Spec.Reject), c, ev)
-	return why
-}
-
-// unmergeable says why the code host would not merge a change as it is.
-func unmergeable(c model.Change) string {
-	switch {
-	case !c.Open:
-		return "it is not open"
-	case c.Draft:
-		return "it is a draft"
-	}
 	return ""
 }
 
-// dependencies lists what must be ahead of the change, and the change last.
-func (r *Reconciler) dependencies(ctx context.Context, s *scope, c model.Change) ([]depends.Change, error) {
+// rules of a pipeline. What a person enqueues by hand skips its requirements,
+// not the change's state.
+func (s *scope) rules(p *gozer.Pipeline, ev model.TriggerEvent) gate.Rules {
+	r := gate.Rules{
+		Pipeline: p.Name, Manager: gate.Manager(p.Spec.Manager), IgnoreDependencies: p.Spec.IgnoreDependencies,
+		Require: convert.Requirements(p.Spec.Require), Reject: convert.Requirements(p.Spec.Reject),
+		MaxChanges: -1, ByHand: ev.Event == "enqueue",
+	}
+	if most := s.tenant.Spec.MaxChangesPerPipeline; most != nil {
+		r.MaxChanges = int(*most)
+		for i := range s.items {
+			if s.items[i].Spec.Pipeline == p.Name {
+				r.Changes += len(s.items[i].Spec.Changes)
+			}
+		}
+	}
+	return r
+}
+
+// candidates are the changes with what the configuration says of them.
+func (s *scope) candidates(p *gozer.Pipeline, groups [][]depends.Change) [][]gate.Candidate {
+	var out [][]gate.Candidate
+	for _, group := range groups {
+		var list []gate.Candidate
+		for _, c := range group {
+			q, _ := s.layout.Queue(c.Project.Canonical())
+			candidate := gate.Candidate{Change: c, Takes: s.layout.InPipeline(c.Project.Canonical(), p.Name),
+				Queue: s.layout.QueueName(c.Project, c.Branch), Circular: q.AllowCircularDependencies}
+			if i := s.liveItem(p.Name, c.Change); i != nil {
+				candidate.Item = i.Name
+			}
+			list = append(list, candidate)
+		}
+		out = append(out, list)
+	}
+	return out
+}
+
+// dependencies lists what must be ahead of the change in groups, the change's own last.
+func (r *Reconciler) dependencies(ctx context.Context, s *scope, c model.Change) ([][]depends.Change, error) {
 	g, err := r.graph(ctx, s, c)
 	if err != nil {
 		return nil, err
@@ -148,12 +171,12 @@ func (r *Reconciler) dependencies(ctx context.Context, s *scope, c model.Change)
 func (r *Reconciler) dequeueStale(ctx context.Context, s *scope, c model.Change) error {
 	for _, i := range s.itemsOf(c.Key()) {
 		why := ""
-		switch old := i.Spec.Changes[0].Patchset; {
+		switch old := patchsetIn(i, c.Key()); {
 		case c.Merged:
 			// It was merged: by the gate, or by a person; the queue finds out.
 		case !c.Open:
 			why = "The change was closed."
-		case old != c.Patchset:
+		case old != c.Patchset && !s.keepsOld(i.Spec.Pipeline):
 			why = fmt.Sprintf("A new version was pushed: %s replaces %s.", model.ShortCommit(c.Patchset), model.ShortCommit(old))
 		}
 		if why == "" {
@@ -164,6 +187,11 @@ func (r *Reconciler) dequeueStale(ctx context.Context, s *scope, c model.Change)
 		}
 	}
 	return nil
+}
+
+// keepsOld says whether a pipeline runs old versions on.
+func (s *scope) keepsOld(pipeline string) bool {
+	return slices.ContainsFunc(s.pipelines, func(p gozer.Pipeline) bool { return p.Name == pipeline && p.Spec.KeepOldPatchsets })
 }
 
 func (r *Reconciler) dequeueAll(ctx context.Context, s *scope, key model.ChangeKey, why string) error {

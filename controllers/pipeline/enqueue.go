@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,86 +14,72 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/internal/convert"
-	"github.com/gozer-dev/gozer/internal/depends"
-	"github.com/gozer-dev/gozer/internal/match"
+	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/naming"
 )
 
-// enqueue puts the change, last in order, into its queue with everything that
-// it needs ahead of it. Without an item, why says what is in the way.
-func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, order []depends.Change, ev model.TriggerEvent) (item, why string, err error) {
-	change := order[len(order)-1]
-	dependent := p.Spec.Manager == gozer.ManagerDependent
-	queue := r.queueFor(s, p, change.Change, ev)
-	if dependent {
-		if why := s.blocked(p, order); why != "" {
-			return "", why, nil
-		}
-	}
+// enqueue puts the change's item, the last of the entries, into its queue with
+// everything that it needs ahead of it.
+func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, entries []gate.Entry, ev model.TriggerEvent) (string, error) {
+	own := entries[len(entries)-1]
+	queue := r.queueFor(s, p, own.Changes, ev)
 	if err := r.createQueue(ctx, s, queue); err != nil {
-		return "", "", err
+		return "", err
 	}
 	names := map[model.ChangeKey]string{}
-	for n, c := range order {
-		last := n == len(order)-1
-		if dependent {
-			if i := s.liveItem(p.Name, c.Change); i != nil {
-				names[c.Key()] = i.Name
-				continue
+	name := ""
+	for n, e := range entries {
+		if name = e.Item; name == "" {
+			i := r.newItem(s, p, queue.Name, e, ev, n)
+			i.Spec.Needs = needs(e, names)
+			if err := patch.Create(ctx, r.Client, i); err != nil {
+				return "", err
 			}
+			logf.FromContext(ctx).Info("Enqueued", "item", i.Name, "change", e.String(), "pipeline", p.Name, "queue", queue.Name)
+			s.items = append(s.items, *i)
+			name = i.Name
 		}
-		i := r.newItem(s, p, queue.Name, c, ev, n, dependent || last)
+		for _, c := range e.Changes {
+			names[c.Key()] = name
+		}
+	}
+	return name, nil
+}
+
+// needs are the items that the changes of an entry depend on.
+func needs(e gate.Entry, names map[model.ChangeKey]string) []string {
+	var out []string
+	for _, c := range e.Changes {
 		for _, need := range c.Needs {
-			if name := names[need]; name != "" {
-				i.Spec.Needs = append(i.Spec.Needs, name)
+			if name := names[need]; name != "" && !slices.Contains(out, name) {
+				out = append(out, name)
 			}
-		}
-		if err := patch.Create(ctx, r.Client, i); err != nil {
-			return "", "", err
-		}
-		logf.FromContext(ctx).Info("Enqueued", "item", i.Name, "change", convert.PatchsetName(i.Spec.Changes[0]), "pipeline", p.Name, "queue", queue.Name)
-		names[c.Key()] = i.Name
-		s.items = append(s.items, *i)
-	}
-	return names[change.Key()], "", nil
-}
-
-// blocked says which needed change cannot be ahead in the gate, and why.
-func (s *scope) blocked(p *gozer.Pipeline, order []depends.Change) string {
-	change := order[len(order)-1]
-	queue := s.layout.QueueName(change.Project, change.Branch)
-	for _, c := range order[:len(order)-1] {
-		if s.liveItem(p.Name, c.Change) == nil {
-			if why := unmergeable(c.Change); why != "" {
-				return fmt.Sprintf("it depends on %s, which cannot merge: %s", c.URL, why)
-			}
-			if why, ok := match.Allowed(convert.Requirements(p.Spec.Require), convert.Requirements(p.Spec.Reject), c.Change, model.TriggerEvent{}); !ok {
-				return fmt.Sprintf("it depends on %s, which may not enter %s: %s", c.URL, p.Name, why)
-			}
-		}
-		if other := s.layout.QueueName(c.Project, c.Branch); other != queue || !s.layout.InPipeline(c.Project.Canonical(), p.Name) {
-			return fmt.Sprintf("Change %d in project %s does not share a change queue with %d in project %s; merge that one first",
-				change.Number, change.Project.Name, c.Number, c.Project.Name)
 		}
 	}
-	return ""
+	return out
 }
 
-// queueFor is the queue that a change enters.
-func (r *Reconciler) queueFor(s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) *gozer.ChangeQueue {
+// queueFor is the queue that an item enters: the shared one of a gate or of a
+// serial pipeline, one for each branch, or one for the item alone.
+func (r *Reconciler) queueFor(s *scope, p *gozer.Pipeline, changes []gate.Candidate, ev model.TriggerEvent) *gozer.ChangeQueue {
+	c := changes[len(changes)-1]
 	q := &gozer.ChangeQueue{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.tenant.Namespace, Labels: map[string]string{gozer.LabelPipeline: p.Name}},
 		Spec:       gozer.ChangeQueueSpec{Pipeline: p.Name, Manager: p.Spec.Manager},
 	}
-	if p.Spec.Manager == gozer.ManagerDependent {
-		q.Spec.Queue = s.layout.QueueName(c.Project, c.Branch)
+	switch p.Spec.Manager {
+	case gozer.ManagerDependent, gozer.ManagerSerial:
+		q.Spec.Queue = c.Queue
 		q.Name = naming.SharedQueue(p.Name, q.Spec.Queue)
-		return q
+	case gozer.ManagerSupercedent:
+		q.Spec.Queue = c.Project.Name + ":" + c.Branch
+		q.Name = naming.SharedQueue(p.Name, c.Project.Canonical()+":"+c.Branch)
+	default:
+		q.Spec.Queue, q.Spec.Dynamic = fmt.Sprintf("%s#%d", c.Project.Name, c.Number), true
+		q.Name = naming.Item(p.Name, c.Change.Change, ev.Name)
+		q.Spec.Item = q.Name
 	}
-	q.Spec.Queue, q.Spec.Dynamic = fmt.Sprintf("%s#%d", c.Project.Name, c.Number), true
-	q.Name = naming.Item(p.Name, c, ev.Name)
-	q.Spec.Item = q.Name
 	return q
 }
 
@@ -107,22 +94,26 @@ func (r *Reconciler) createQueue(ctx context.Context, s *scope, q *gozer.ChangeQ
 	return patch.Create(ctx, r.Client, q)
 }
 
-func (r *Reconciler) newItem(s *scope, p *gozer.Pipeline, queue string, c depends.Change, ev model.TriggerEvent, n int, live bool) *gozer.QueueItem {
-	ref := convert.ChangeRef(c.Change, s.layout.MergeMode(c.Project.Canonical()))
-	name := naming.Item(p.Name, c.Change, ev.Name)
-	if !live {
+func (r *Reconciler) newItem(s *scope, p *gozer.Pipeline, queue string, e gate.Entry, ev model.TriggerEvent, n int) *gozer.QueueItem {
+	var refs []gozer.ChangeRef
+	for _, c := range e.Changes {
+		refs = append(refs, convert.ChangeRef(c.Change.Change, s.layout.MergeMode(c.Project.Canonical())))
+	}
+	last := e.Changes[len(e.Changes)-1].Change.Change
+	name := naming.Item(p.Name, last, ev.Name)
+	if !e.Live {
 		// The same change may be there for several others.
-		name = naming.Item(p.Name, c.Change, ev.Name+"/"+queue)
+		name = naming.Item(p.Name, last, ev.Name+"/"+queue)
 	}
 	return &gozer.QueueItem{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.tenant.Namespace, Name: name,
 			Labels:          map[string]string{gozer.LabelPipeline: p.Name, gozer.LabelQueue: queue},
-			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(ref)},
+			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetNames(refs)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.tenant, gozer.GroupVersion.WithKind("Tenant"))},
 		},
 		Spec: gozer.QueueItemSpec{
-			Pipeline: p.Name, Queue: queue, Changes: []gozer.ChangeRef{ref}, Live: live, Event: ev.Name, Reason: reason(ev),
+			Pipeline: p.Name, Queue: queue, Changes: refs, Live: e.Live, Event: ev.Name, Reason: reason(ev),
 			// What an event brings keeps its order.
 			EnqueuedAt: microTime(ev.ReceivedAt.Add(time.Duration(n) * time.Microsecond)),
 		},

@@ -65,18 +65,27 @@ func (s *scope) project(connection, name string) (model.Project, bool) {
 func (s *scope) itemsOf(key model.ChangeKey) []*gozer.QueueItem {
 	var out []*gozer.QueueItem
 	for i := range s.items {
-		c := s.items[i].Spec.Changes[0]
-		if c.Number == key.Number && c.Project.Hostname+"/"+c.Project.Name == key.Project {
+		if patchsetIn(&s.items[i], key) != "" {
 			out = append(out, &s.items[i])
 		}
 	}
 	return out
 }
 
+// patchsetIn is the version of a change that an item has; empty if it has none.
+func patchsetIn(i *gozer.QueueItem, key model.ChangeKey) string {
+	for _, c := range i.Spec.Changes {
+		if c.Number == key.Number && c.Project.Hostname+"/"+c.Project.Name == key.Project {
+			return c.Patchset
+		}
+	}
+	return ""
+}
+
 // liveItem finds the change's live item in a pipeline.
 func (s *scope) liveItem(pipeline string, c model.Change) *gozer.QueueItem {
 	for _, i := range s.itemsOf(c.Key()) {
-		if i.Spec.Pipeline == pipeline && i.Spec.Live && i.Spec.Changes[0].Patchset == c.Patchset && i.Annotations[gozer.AnnotationDequeue] == "" {
+		if i.Spec.Pipeline == pipeline && i.Spec.Live && patchsetIn(i, c.Key()) == c.Patchset && i.Annotations[gozer.AnnotationDequeue] == "" {
 			return i
 		}
 	}

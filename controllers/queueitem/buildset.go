@@ -3,6 +3,7 @@ package queueitem
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +13,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/naming"
 )
@@ -35,7 +37,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.item.Namespace, Name: p.merge.BuildSet,
 			Labels:          map[string]string{gozer.LabelItem: s.item.Name, gozer.LabelPipeline: s.item.Spec.Pipeline, gozer.LabelQueue: s.item.Spec.Queue},
-			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(s.item.Spec.Changes[0])},
+			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetNames(s.item.Spec.Changes)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
 		},
 		Spec: gozer.BuildSetSpec{
@@ -52,8 +54,8 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 			return err
 		}
 		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
-			Name: j.Name, Build: build.Name, Voting: j.Voting, Attempts: int32(j.Attempts),
-			Dependencies: convert.JobDependencies(j.Dependencies), Nodes: convert.NodeSpecs(j.NodeSets[0]),
+			Name: s.jobKey(j.Name, j), Build: build.Name, Voting: j.Voting, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
+			Dependencies: s.dependencies(p.jobs, j), Nodes: convert.NodeSpecs(j.NodeSets[0]),
 		})
 	}
 	if err := r.Create(ctx, b); err != nil {
@@ -61,6 +63,29 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	}
 	logf.FromContext(ctx).Info("Buildset created", "item", s.item.Name, "buildset", b.Name, "jobs", len(p.jobs))
 	return nil
+}
+
+// jobKey names a job of the item's graph. The jobs of a cycle's changes may have
+// the same name: theirs says which change they are for.
+func (s *scope) jobKey(name string, j *jobgraph.Job) string {
+	if len(s.item.Spec.Changes) == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s (%s)", name, convert.ChangeName(s.item.Spec.Changes[j.Change]))
+}
+
+// dependencies are the jobs of the same change, or those that it shares.
+func (s *scope) dependencies(all []*jobgraph.Job, j *jobgraph.Job) []gozer.JobDependency {
+	out := convert.JobDependencies(j.Dependencies)
+	for n := range out {
+		on := slices.IndexFunc(all, func(x *jobgraph.Job) bool {
+			return x.Name == out[n].Name && (x.Change == j.Change || slices.Contains(x.Others, j.Change))
+		})
+		if on >= 0 {
+			out[n].Name = s.jobKey(out[n].Name, all[on])
+		}
+	}
+	return out
 }
 
 // required are the projects that a job requires.
@@ -84,10 +109,10 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Proje
 	if err != nil {
 		return nil, err
 	}
-	own := s.item.Spec.Changes[0]
+	own := s.item.Spec.Changes[j.Change]
 	return &gozer.Build{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: b.Namespace, Name: naming.Build(b.Name, j.Name, string(content)),
+			Namespace: b.Namespace, Name: naming.Build(b.Name, s.jobKey(j.Name, j), string(content)),
 			Labels: map[string]string{gozer.LabelBuildSet: b.Name, gozer.LabelItem: b.Spec.Item,
 				gozer.LabelPipeline: b.Spec.Pipeline, gozer.LabelJob: naming.Label(j.Name)},
 			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(own)},

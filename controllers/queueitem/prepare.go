@@ -49,40 +49,54 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 	if err := s.standsOnAhead(result); err != nil {
 		return p, err
 	}
-	own := result.Steps[len(result.Steps)-1]
-	project, err := r.project(ctx, s)
+	own := result.Steps[len(result.Steps)-len(s.item.Spec.Changes):]
+	projects, err := r.projects(ctx, s)
 	if err != nil {
 		return p, err
 	}
-	p.merge.ConfigChanged = own.Truncated || slices.ContainsFunc(own.ChangedFiles, func(f string) bool {
-		return configlang.IsConfigPath(f, project.Spec.ExtraConfigPaths)
-	})
-	p.merge.States = s.states(result.States, p.merge.ConfigChanged)
-	l, ahead, err := r.configure(ctx, s, p, project.Trusted)
+	proposes := map[branch]bool{}
+	for n, step := range own {
+		if step.Truncated || slices.ContainsFunc(step.ChangedFiles, func(f string) bool {
+			return configlang.IsConfigPath(f, projects[n].Spec.ExtraConfigPaths)
+		}) {
+			proposes[branchOf(s.item.Spec.Changes[n])] = true
+		}
+	}
+	p.merge.ConfigChanged = len(proposes) > 0
+	p.merge.States = s.states(result.States, proposes)
+	l, ahead, err := r.configure(ctx, s, p, projects, proposes)
 	if err != nil || p.merge.Problem != "" || !s.item.Spec.Live {
 		return p, err
 	}
-	changed := own.ChangedFiles
-	if own.Truncated {
-		changed = nil // not known, so all jobs run
-	}
-	return p, r.freeze(ctx, s, p, l, ahead, changed)
+	return p, r.freeze(ctx, s, p, l, ahead, own)
 }
 
-// standsOnAhead checks that the item's own change was merged onto exactly the
+// branch of a project.
+type branch struct {
+	project gozer.ProjectRef
+	name    string
+}
+
+func branchOf(c gozer.ChangeRef) branch { return branch{c.Project, c.Branch} }
+
+// owns says whether a change of the item itself is for the branch.
+func (s *scope) owns(project gozer.ProjectRef, name string) bool {
+	return slices.ContainsFunc(s.item.Spec.Changes, func(c gozer.ChangeRef) bool { return branchOf(c) == branch{project, name} })
+}
+
+// standsOnAhead checks that the item's own changes were merged onto exactly the
 // commits that the item ahead was tested as. Commits are reproducible, so
 // anything else is a mistake of ours, and must not be tested, let alone merged.
 func (s *scope) standsOnAhead(result mergeplan.Result) error {
 	if s.ahead == nil {
 		return nil
 	}
-	own := s.item.Spec.Changes[0]
 	steps := s.steps()
 	for _, st := range s.ahead.Status.Merge.States {
 		got := ""
-		if st.Project == own.Project && st.Branch == own.Branch {
+		if s.owns(st.Project, st.Branch) {
 			got = st.Base
-			for n, step := range steps[:len(steps)-1] {
+			for n, step := range steps[:len(steps)-len(s.item.Spec.Changes)] {
 				if step.Change.Project == st.Project && step.Change.Branch == st.Branch {
 					got = result.Steps[n].Commit
 				}
@@ -127,13 +141,12 @@ func branchStates(in []gozer.PreparedState) []gozer.BranchState {
 	return out
 }
 
-// states records the prepared branches with what must be there when the item merges.
-func (s *scope) states(in []mergeplan.State, configChanged bool) []gozer.PreparedState {
-	own := s.item.Spec.Changes[0]
+// states records the prepared branches with what must be there when the item
+// merges; proposes are those whose configuration the item itself changes.
+func (s *scope) states(in []mergeplan.State, proposes map[branch]bool) []gozer.PreparedState {
 	var out []gozer.PreparedState
 	for _, m := range in {
-		st := gozer.PreparedState{BranchState: convert.BranchState(m)}
-		isOwn := st.Project == own.Project && st.Branch == own.Branch
+		st := gozer.PreparedState{BranchState: convert.BranchState(m), BaseTree: m.BaseTree}
 		if s.ahead != nil {
 			for _, before := range s.ahead.Status.Merge.States {
 				if before.Project == st.Project && before.Branch == st.Branch {
@@ -141,7 +154,7 @@ func (s *scope) states(in []mergeplan.State, configChanged bool) []gozer.Prepare
 				}
 			}
 		}
-		st.ProposedConfig = st.ProposedConfig || isOwn && configChanged
+		st.ProposedConfig = st.ProposedConfig || proposes[branch{st.Project, st.Branch}]
 		out = append(out, st)
 	}
 	return out
@@ -152,41 +165,43 @@ func (s *scope) conflictText(c *mergeplan.Conflict) string {
 	steps := s.steps()
 	var b strings.Builder
 	b.WriteString(c.Message)
-	if c.Step < len(steps)-1 {
+	if c.Step < len(steps)-len(s.item.Spec.Changes) {
 		fmt.Fprintf(&b, "\nThe conflict is in %s, on which this change was to be tested.", convert.ChangeName(steps[c.Step].Change))
 	}
 	return b.String()
 }
 
-// project finds the item's own project in the tenant.
-func (r *Reconciler) project(ctx context.Context, s *scope) (configsource.Project, error) {
-	projects, err := r.Loader.Projects(ctx, s.tenant)
+// projects finds the projects of the item's changes in the tenant.
+func (r *Reconciler) projects(ctx context.Context, s *scope) ([]configsource.Project, error) {
+	all, err := r.Loader.Projects(ctx, s.tenant)
 	if err != nil {
-		return configsource.Project{}, err
+		return nil, err
 	}
-	own := convert.Project(s.item.Spec.Changes[0].Project)
-	for _, p := range projects {
-		if p.Project == own {
-			return p, nil
+	var out []configsource.Project
+	for _, c := range s.item.Spec.Changes {
+		own := convert.Project(c.Project)
+		n := slices.IndexFunc(all, func(p configsource.Project) bool { return p.Project == own })
+		if n < 0 {
+			// It was taken out of the tenant: nothing is configured for it any more.
+			out = append(out, configsource.Project{Project: own})
+			continue
 		}
+		out = append(out, all[n])
 	}
-	// It was taken out of the tenant: nothing is configured for it any more.
-	return configsource.Project{Project: own}, nil
+	return out, nil
 }
 
 // configure builds the layout that is in force for the item, and reports what
-// its own change makes wrong.
-func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trusted bool) (inForce, ahead *configsource.Config, err error) {
-	own := s.item.Spec.Changes[0]
+// its own changes make wrong.
+func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, projects []configsource.Project, proposes map[branch]bool) (inForce, ahead *configsource.Config, err error) {
 	var without, with []configsource.Overlay
 	for _, st := range p.merge.States {
-		isOwn := st.Project == own.Project && st.Branch == own.Branch
 		o := configsource.Overlay{Project: convert.Project(st.Project).Canonical(), Branch: st.Branch, Commit: st.Base}
 		if st.ProposedConfig {
 			o.Commit = st.Commit
 		}
 		with = append(with, o)
-		if isOwn && p.merge.ConfigChanged {
+		if proposes[branch{st.Project, st.Branch}] {
 			o.Commit = s.commitAhead(st)
 		}
 		without = append(without, o)
@@ -202,20 +217,39 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 		return nil, nil, err
 	}
 	proposed := inForce
-	if trusted {
+	if trusted := trustedOf(projects); len(trusted) > 0 {
 		// Checked, and not in force before it merged.
 		for n := range with {
-			with[n].EvenTrusted = with[n].Project == convert.Project(own.Project).Canonical()
+			with[n].EvenTrusted = slices.Contains(trusted, with[n].Project)
 		}
 		if proposed, err = r.Loader.Layout(ctx, s.tenant, s.tenant.Status.Layout.Heads, with); err != nil {
 			return nil, nil, err
 		}
 	}
-	if errs := layout.NewErrors(proposed.Layout, ahead.Layout, convert.Project(own.Project).Canonical(), own.Branch); len(errs) > 0 {
+	var errs []*layout.Error
+	seen := map[branch]bool{}
+	for _, c := range s.item.Spec.Changes {
+		if at := branchOf(c); proposes[at] && !seen[at] {
+			seen[at] = true
+			errs = append(errs, layout.NewErrors(proposed.Layout, ahead.Layout, convert.Project(c.Project).Canonical(), c.Branch)...)
+		}
+	}
+	if len(errs) > 0 {
 		p.problem(model.ItemConfigError, fmt.Sprintf("%d errors in the proposed configuration; the first: %s: %s", len(errs), errs[0].Where(), errs[0].Message))
 		p.merge.ConfigErrors = convert.ConfigErrors(errs, maxConfigErrors)
 	}
 	return inForce, ahead, nil
+}
+
+// trustedOf are the canonical names of the config projects among some.
+func trustedOf(projects []configsource.Project) []string {
+	var out []string
+	for _, p := range projects {
+		if p.Trusted {
+			out = append(out, p.Canonical())
+		}
+	}
+	return out
 }
 
 // commitAhead is the commit of a branch before the item's own change.
@@ -231,15 +265,22 @@ func (s *scope) commitAhead(st gozer.PreparedState) string {
 }
 
 // freeze decides the jobs and prepares the further repositories that they need.
-func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead *configsource.Config, changedFiles []string) error {
-	own := s.item.Spec.Changes[0]
+func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead *configsource.Config, own []mergeplan.StepResult) error {
 	var pipeline gozer.Pipeline
 	if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: s.item.Spec.Pipeline}, &pipeline); err != nil {
 		return fmt.Errorf("pipeline of the item: %w", err)
 	}
 	in := jobgraph.Input{
 		Pipeline: s.item.Spec.Pipeline, PostReview: pipeline.Spec.PostReview, Cache: &l.Jobs,
-		Changes: []jobgraph.Change{{Project: convert.Project(own.Project), Ref: layout.Ref{Branch: own.Branch}, Files: changedFiles}},
+		// The one that the event was about is the last of a cycle.
+		Triggering: len(own) - 1,
+	}
+	for n, c := range s.item.Spec.Changes {
+		change := jobgraph.Change{Project: convert.Project(c.Project), Ref: layout.Ref{Branch: c.Branch}, Files: own[n].ChangedFiles}
+		if own[n].Truncated {
+			change.Files = nil // not known, so all jobs run
+		}
+		in.Changes = append(in.Changes, change)
 	}
 	if ahead != nil && ahead.Digest != l.Digest {
 		in.Ahead = ahead.Layout
@@ -310,7 +351,7 @@ func (s *scope) extraBranches(l *configsource.Config, states []gozer.BranchState
 		}
 		for _, required := range j.RequiredProjects {
 			if p := l.ProjectNamed(required.Name); p != nil {
-				need(p.Project, s.branchOf(p.Project))
+				need(p.Project, s.branchOf(p.Project, s.item.Spec.Changes[j.Change].Branch))
 			}
 		}
 	}
@@ -318,7 +359,7 @@ func (s *scope) extraBranches(l *configsource.Config, states []gozer.BranchState
 }
 
 // branchOf is the branch of a required project: the change's own where it exists, or the default one.
-func (s *scope) branchOf(p model.Project) string {
+func (s *scope) branchOf(p model.Project, own string) string {
 	first := ""
 	for _, h := range s.tenant.Status.Layout.Heads {
 		if h.Project != p.Canonical() {
@@ -327,7 +368,7 @@ func (s *scope) branchOf(p model.Project) string {
 		if first == "" {
 			first = h.Branch
 		}
-		if h.Branch == s.item.Spec.Changes[0].Branch {
+		if h.Branch == own {
 			return h.Branch
 		}
 	}

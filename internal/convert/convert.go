@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -53,6 +54,20 @@ func ChangeName(c gozer.ChangeRef) string { return fmt.Sprintf("%s#%d", c.Projec
 // PatchsetName names the version as well: "acme/api#12,3f2c1d4e5".
 func PatchsetName(c gozer.ChangeRef) string {
 	return ChangeName(c) + "," + model.ShortCommit(c.Patchset)
+}
+
+// ChangeNames names all changes of an item: "acme/api#12 + acme/web#3".
+func ChangeNames(refs []gozer.ChangeRef) string { return join(refs, ChangeName) }
+
+// PatchsetNames names the versions as well.
+func PatchsetNames(refs []gozer.ChangeRef) string { return join(refs, PatchsetName) }
+
+func join(refs []gozer.ChangeRef, name func(gozer.ChangeRef) string) string {
+	var names []string
+	for _, c := range refs {
+		names = append(names, name(c))
+	}
+	return strings.Join(names, " + ")
 }
 
 // Cut shortens a text to so many characters.

@@ -16,20 +16,15 @@ import (
 func PipelineSpec(p *configlang.BoundPipeline) (spec gozer.PipelineSpec, refused string, left []string) {
 	spec = gozer.PipelineSpec{
 		Manager: gozer.Manager(p.Manager), Description: p.Description, Precedence: p.Precedence, PostReview: p.PostReview, Supersedes: p.Supersedes,
+		IgnoreDependencies: p.IgnoreDependencies, KeepOldPatchsets: !p.DequeueOnNewPatchset,
 		Messages: gozer.Messages{
 			Start: p.Messages["start-message"], Success: p.Messages["success-message"], Failure: p.Messages["failure-message"],
 			MergeConflict: p.Messages["merge-conflict-message"], Footer: p.Messages["footer-message"],
 		},
 	}
 	switch {
-	case p.Manager != string(gozer.ManagerDependent) && p.Manager != string(gozer.ManagerIndependent):
-		return spec, "the manager " + p.Manager + notHere, nil
 	case !p.AllowOtherConnections:
 		return spec, "allow-other-connections: false" + notHere, nil
-	case !p.DequeueOnNewPatchset:
-		return spec, "dequeue-on-new-patchset: false" + notHere, nil
-	case p.IgnoreDependencies:
-		return spec, "ignore-dependencies: true" + notHere, nil
 	case p.DisableAfterFailures != nil:
 		return spec, "disable-after-consecutive-failures" + notHere, nil
 	}
@@ -206,21 +201,35 @@ func window(p *configlang.Pipeline) *gozer.Window {
 
 // Window of a queue at its present size.
 func Window(spec gozer.PipelineSpec, size int32, set bool) gate.Window {
-	if spec.Manager != gozer.ManagerDependent {
+	switch spec.Manager {
+	case gozer.ManagerIndependent:
 		return gate.Window{}
+	case gozer.ManagerSerial, gozer.ManagerSupercedent:
+		return gate.Window{Size: 1, Floor: 1, Ceiling: 1, IncreaseLinear: true, DecreaseLinear: true}
 	}
 	w := spec.Window
 	if w == nil {
 		w = window(&configlang.Pipeline{})
 	}
-	if !set {
+	switch {
+	case !set:
 		size = w.Initial
+	case static(w):
+		// Zuul: a window that neither grows nor shrinks follows its configuration.
+		size = w.Initial
+	case size > 0 && size < w.Floor:
+		size = w.Floor
 	}
 	return gate.Window{
 		Size: int(size), Floor: int(w.Floor), Ceiling: int(or(w.Ceiling, 0)),
 		IncreaseLinear: w.IncreaseType != "exponential", IncreaseBy: int(w.IncreaseFactor),
 		DecreaseLinear: w.DecreaseType == "linear", DecreaseBy: int(w.DecreaseFactor),
 	}
+}
+
+// static says that a window has the same size always.
+func static(w *gozer.Window) bool {
+	return w.IncreaseType == "exponential" && w.DecreaseType == "exponential" && w.IncreaseFactor == 1 && w.DecreaseFactor == 1
 }
 
 // Triggers of a pipeline.

@@ -55,7 +55,13 @@ func TestOrder(t *testing.T) {
 		"a chain":           {graph(map[int64][]int64{1: {2}, 2: {3}, 3: nil}), -1, []int64{3, 2, 1}, ""},
 		"a diamond":         {graph(map[int64][]int64{1: {2, 3}, 2: {4}, 3: {4}, 4: nil}), -1, []int64{4, 2, 3, 1}, ""},
 		"merged ones":       {graph(map[int64][]int64{1: {2}, 2: {3}, 3: nil}, 2), -1, []int64{1}, ""},
-		"a cycle":           {graph(map[int64][]int64{1: {2}, 2: {1}}), -1, nil, "it is part of a dependency cycle (b -> c -> b); remove one of the Depends-On lines"},
+		"a cycle":           {graph(map[int64][]int64{1: {2}, 2: {1}}), -1, []int64{-2, 2, 1}, ""},
+		"a cycle of three":  {graph(map[int64][]int64{1: {2}, 2: {3}, 3: {1}}), -1, []int64{-3, 3, 2, 1}, ""},
+		"it needs a cycle":  {graph(map[int64][]int64{1: {2}, 2: {3}, 3: {2}}), -1, []int64{-2, 3, 2, 1}, ""},
+		"its cycle needs":   {graph(map[int64][]int64{1: {2}, 2: {1, 3}, 3: nil}), -1, []int64{3, -2, 2, 1}, ""},
+		"two cycles in one": {graph(map[int64][]int64{1: {2, 3}, 2: {1}, 3: {1}}), -1, []int64{-3, 2, 3, 1}, ""},
+		"merged of a cycle": {graph(map[int64][]int64{1: {2}, 2: {1}}, 2), -1, []int64{1}, ""},
+		"it needs itself":   {graph(map[int64][]int64{1: {1}}), -1, []int64{1}, ""},
 		"too many":          {graph(map[int64][]int64{1: {2}, 2: {3}, 3: nil}), 1, nil, "it depends on 2 changes; the tenant allows 1"},
 		"zero is a bound":   {graph(map[int64][]int64{1: {2}, 2: nil}), 0, nil, "it depends on 1 changes; the tenant allows 0"},
 		"unknown neighbour": {graph(map[int64][]int64{1: {9}}), -1, []int64{1}, ""},
@@ -66,8 +72,13 @@ func TestOrder(t *testing.T) {
 				t.Fatalf("error %q, want %q", text, tc.err)
 			}
 			var numbers []int64
-			for _, c := range got {
-				numbers = append(numbers, c.Number)
+			for _, group := range got {
+				if len(group) > 1 {
+					numbers = append(numbers, -int64(len(group))) // a cycle of so many
+				}
+				for _, c := range group {
+					numbers = append(numbers, c.Number)
+				}
 			}
 			if diff := cmp.Diff(tc.want, numbers); diff != "" {
 				t.Error(diff)

@@ -17,6 +17,7 @@ import "github.com/gozer-dev/gozer/internal/model"
 func Plan(q Queue) []Action {
 	p := planner{
 		merges: q.Merges,
+		alone:  q.Alone,
 		window: q.Window,
 		fates:  make(map[string]*fate, len(q.Items)),
 	}
@@ -27,6 +28,9 @@ func Plan(q Queue) []Action {
 	fates := make([]fate, len(q.Items))
 	for i := range q.Items {
 		last := i == len(q.Items)-1
+		if q.Newest && !last && p.staying > 0 && p.overtaken(&q.Items[i], &q.Items[len(q.Items)-1], &fates[i]) {
+			continue
+		}
 		p.visit(&q.Items[i], &fates[i], last)
 	}
 	if p.window.Size != q.Window.Size {
@@ -38,6 +42,7 @@ func Plan(q Queue) []Action {
 // planner is the state of one pass. Each item that was visited has a fate.
 type planner struct {
 	merges  bool
+	alone   bool
 	window  Window
 	actions []Action
 	fates   map[string]*fate
@@ -106,9 +111,21 @@ func (p *planner) visit(it *Item, f *fate, last bool) {
 	f.epoch = place.Epoch
 	facts.Place = place
 	p.outside(&facts, f)
-	if !f.failing || !it.Live {
+	if (!f.failing || !it.Live) && !p.alone {
 		p.base = f
 	}
+}
+
+// overtaken takes out an item that waits behind the one that runs and has a
+// newer one behind it (Zuul: the supercedent manager prunes the middle).
+func (p *planner) overtaken(it, newest *Item, f *fate) bool {
+	if it.Active || it.Reported != model.ItemUndecided {
+		return false
+	}
+	*f = fate{id: it.ID, name: it.Name, gone: true, failing: true, why: newest.Name + " is newer"}
+	p.fates[it.ID] = f
+	p.add(Action{Kind: Remove, Item: it.ID, Result: model.ItemDequeued, Why: newest.Name + " is newer, and will be run instead"})
+	return true
 }
 
 // placed records a new place. Several changes of one item's place in one pass are one action.

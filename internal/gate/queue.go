@@ -6,6 +6,12 @@ import "github.com/gozer-dev/gozer/internal/model"
 type Queue struct {
 	// Merges is true for dependent pipelines: what succeeds is merged.
 	Merges bool
+	// Alone is true for serial and supercedent pipelines: items are tested on
+	// the branches, one after the other, and not on one another.
+	Alone bool
+	// Newest is true for supercedent pipelines: of the items that wait, only the
+	// newest stays.
+	Newest bool
 	Window Window
 	// Items in the order in which they are to merge.
 	Items []Item

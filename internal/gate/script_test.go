@@ -83,6 +83,9 @@ func command(t *testing.T, w *world, words []string) {
 	switch words[0] {
 	case "independent":
 		w.q.Merges, w.q.Window = false, Window{}
+	case "serial", "supercedent":
+		w.q.Merges, w.q.Alone, w.q.Newest = false, true, words[0] == "supercedent"
+		w.q.Window = Window{Size: 1}
 	case "window":
 		n, err := strconv.Atoi(args[0])
 		if err != nil {

@@ -3,14 +3,15 @@ package jobgraph
 import (
 	"fmt"
 
-	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // JobState is a job of the graph as Advance sees it.
 type JobState struct {
-	Name         string
-	Voting       bool
+	Name   string
+	Voting bool
+	// Noop jobs succeed without being run.
+	Noop         bool
 	Dependencies []Dependency
 	// Started jobs were allowed to run before.
 	Started bool
@@ -81,7 +82,7 @@ func advanceJob(jobs []JobState, index map[string]int, i int) bool {
 	if waits {
 		return false
 	}
-	if j.Name == layout.Noop {
+	if j.Noop {
 		j.Result = model.Success
 		return true
 	}

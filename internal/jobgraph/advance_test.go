@@ -22,6 +22,7 @@ func graph(text string) []JobState {
 		j.Started = strings.Contains(word, "!")
 		j.Voting = !strings.Contains(word, "?")
 		j.Name = strings.Trim(word, "!?")
+		j.Noop = j.Name == "noop"
 		for d := range strings.FieldsFuncSeq(deps, func(r rune) bool { return r == ',' }) {
 			name, soft := strings.CutSuffix(d, "*")
 			j.Dependencies = append(j.Dependencies, Dependency{Name: name, Soft: soft})

@@ -35,6 +35,11 @@ func Triggered(triggers []Trigger, e model.TriggerEvent) bool {
 	return slices.ContainsFunc(triggers, func(t Trigger) bool { return t.wants(e) })
 }
 
+// Recheck is the comment that usually brings a change into a pipeline again.
+func Recheck(c model.Change) model.TriggerEvent {
+	return model.TriggerEvent{Connection: c.Project.Connection, Event: "pull_request", Action: "comment", Comment: "recheck", Branch: c.Branch}
+}
+
 func (t Trigger) wants(e model.TriggerEvent) bool {
 	return t.Connection == e.Connection && t.Event == e.Event &&
 		anyEqual(t.Actions, e.Action) && anyEqual(t.States, e.State) && anyEqual(t.Labels, e.Label) &&

@@ -46,6 +46,8 @@ type State struct {
 	Base   string `json:"base"`
 	Commit string `json:"commit"`
 	Tree   string `json:"tree"`
+	// BaseTree is the tree of Base.
+	BaseTree string `json:"baseTree"`
 }
 
 // Conflict tells which step could not be merged and why.

@@ -200,7 +200,7 @@ func (s *Service) mergeChain(ctx context.Context, req mergeplan.Request, p *proj
 		state = next
 	}
 	p.states = append(p.states, mergeplan.State{
-		Project: c.Project, Branch: c.Branch, Base: c.Base, Commit: state.Commit, Tree: state.Tree,
+		Project: c.Project, Branch: c.Branch, Base: c.Base, Commit: state.Commit, Tree: state.Tree, BaseTree: tree,
 	})
 	return nil
 }

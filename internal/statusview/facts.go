@@ -69,7 +69,7 @@ func changeOf(i *gozer.QueueItem) gozer.ChangeRef {
 }
 
 // ChangeName of an item for people: "acme/api#12".
-func ChangeName(i *gozer.QueueItem) string { return clean(convert.ChangeName(changeOf(i))) }
+func ChangeName(i *gozer.QueueItem) string { return clean(convert.ChangeNames(i.Spec.Changes)) }
 
 // name of an item's change, or of the item when it is gone.
 func (x *index) name(item string) string {
