@@ -300,3 +300,47 @@ func TestSupercedentPipeline(t *testing.T) {
 		return cmp.Diff([]string{"acme/api#1 SUCCESS", "acme/api#2 DEQUEUED", "acme/api#3 DEQUEUED", "acme/api#4 SUCCESS"}, w.itemResults("deploy"))
 	})
 }
+
+// TestPostPipeline runs what a branch is after a push, on the commit that was
+// pushed; of pushes that wait only the newest is run.
+func TestPostPipeline(t *testing.T) {
+	w := newWorld(t)
+	w.host.Push("acme/config", "post", map[string]string{"zuul.yaml": pipelinesYAML + `
+- pipeline:
+    name: post
+    manager: supercedent
+    post-review: true
+    trigger: {fake: {event: push, ref: ^refs/heads/main$}}
+- project: {name: ^.*$, post: {jobs: [publish]}}
+- job: {name: publish, run: ci/test.sh}
+`})
+	w.start()
+	w.loaded()
+	most, release := w.oneAtATime("post")
+	var commits []string
+	for n := range 4 {
+		commit := w.host.Push("acme/api", "push", map[string]string{"n": fmt.Sprint(n)})
+		commits = append(commits, commit)
+		w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Branch: "main", Ref: "refs/heads/main", OldRev: "1111111111111111111111111111111111111111", NewRev: commit})
+		w.eventually("it is enqueued", func() string {
+			if got := w.itemResults("post"); len(got) != n+1 || most() == 0 {
+				return fmt.Sprint(got)
+			}
+			return ""
+		})
+	}
+	w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Branch: "main", Ref: "refs/heads/main", NewRev: "0000000000000000000000000000000000000000"})
+	release()
+	w.eventually("the first and the newest ran", func() string {
+		return cmp.Diff([]string{"acme/api@main SUCCESS", "acme/api@main DEQUEUED", "acme/api@main DEQUEUED", "acme/api@main SUCCESS"}, w.itemResults("post"))
+	})
+	var ran []string
+	for _, i := range w.items("post") {
+		if i.Status.Merge != nil {
+			ran = append(ran, i.Status.Merge.States[0].Commit)
+		}
+	}
+	if diff := cmp.Diff([]string{commits[0], commits[3]}, ran); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -18,11 +18,12 @@ type BuildSetSpec struct {
 	// pipeline of the item.
 	// +kubebuilder:validation:MaxLength=253
 	Pipeline string `json:"pipeline"`
-	// steps are the changes of the tested state, in merge order; the item's own is last.
-	// +kubebuilder:validation:MinItems=1
+	// steps are the changes of the tested state, in merge order; the item's own
+	// are last. There are none for a branch that was pushed to.
+	// +optional
 	// +kubebuilder:validation:MaxItems=1024
 	// +listType=atomic
-	Steps []MergeStep `json:"steps"`
+	Steps []MergeStep `json:"steps,omitempty"`
 	// states are the commits that the jobs see: one for each branch of each repository they use.
 	// +kubebuilder:validation:MaxItems=512
 	// +listType=atomic

@@ -89,7 +89,7 @@ type Trigger struct {
 	// +kubebuilder:validation:MaxLength=63
 	Connection string `json:"connection"`
 	// event is the kind of event.
-	// +kubebuilder:validation:Enum=pull_request;pull_request_review
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push
 	Event string `json:"event"`
 	// actions of the event: opened, changed, reopened, closed, comment, labeled,
 	// unlabeled for pull_request; submitted for pull_request_review.
@@ -102,6 +102,12 @@ type Trigger struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	Branches []string `json:"branches,omitempty"`
+	// refs are regular expressions (RE2), matched at the start of the ref that was
+	// pushed to, e.g. "^refs/heads/main$"; for push.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Refs []string `json:"refs,omitempty"`
 	// comments are regular expressions (RE2), searched in the comment.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64

@@ -73,14 +73,17 @@ type BranchState struct {
 	Tree string `json:"tree,omitempty"`
 }
 
-// ChangeRef is one patchset of a proposed change, as it was when it was enqueued.
+// ChangeRef is one patchset of a proposed change, or a branch at a commit, as it
+// was when it was enqueued.
 type ChangeRef struct {
 	// project that the change belongs to.
 	Project ProjectRef `json:"project"`
-	// number of the pull request or review on the code host.
-	// +kubebuilder:validation:Minimum=1
+	// number of the pull request or review on the code host; 0 for a branch that
+	// was pushed to.
+	// +kubebuilder:validation:Minimum=0
 	Number int64 `json:"number"`
-	// patchset identifies the version: the head commit for pull requests.
+	// patchset identifies the version: the head commit for pull requests, and
+	// the commit that a branch was pushed to.
 	// +kubebuilder:validation:MaxLength=64
 	Patchset string `json:"patchset"`
 	// head is the commit that the change proposes.
@@ -89,6 +92,10 @@ type ChangeRef struct {
 	// ref is where head is fetched from, e.g. "refs/pull/1/head".
 	// +kubebuilder:validation:MaxLength=255
 	Ref string `json:"ref"`
+	// oldRev is what a branch was at before it was pushed to.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	OldRev string `json:"oldRev,omitempty"`
 	// branch that the change is to be merged into.
 	// +kubebuilder:validation:MaxLength=255
 	Branch string `json:"branch"`

@@ -2025,6 +2025,11 @@ func (in *Trigger) DeepCopyInto(out *Trigger) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Refs != nil {
+		in, out := &in.Refs, &out.Refs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Comments != nil {
 		in, out := &in.Comments, &out.Comments
 		*out = make([]string, len(*in))

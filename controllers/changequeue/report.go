@@ -75,7 +75,7 @@ func (r *Reconciler) tell(ctx context.Context, s *scope, i *item, actions []goze
 	}
 	for _, ref := range i.Spec.Changes {
 		n := slices.IndexFunc(actions, func(x gozer.ReportAction) bool { return x.Connection == ref.Project.Connection })
-		if n < 0 || !actions[n].Comment {
+		if n < 0 || !actions[n].Comment || ref.Number == 0 {
 			continue
 		}
 		host, err := r.Hosts.Host(ctx, ref.Project.Connection)
@@ -232,7 +232,7 @@ func (r *Reconciler) sayStarted(ctx context.Context, s *scope, i *item) error {
 		return err
 	}
 	for _, ref := range i.Spec.Changes {
-		if !slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == ref.Project.Connection && a.Comment }) {
+		if !slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == ref.Project.Connection && a.Comment }) || ref.Number == 0 {
 			continue
 		}
 		host, err := r.Hosts.Host(ctx, ref.Project.Connection)

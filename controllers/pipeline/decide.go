@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/convert"
@@ -19,14 +20,12 @@ import (
 // and enqueues the change where it is wanted.
 func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEvent) ([]gozer.PipelineOutcome, error) {
 	ev := convert.TriggerEvent(e)
-	if ev.Number == 0 {
-		// A push: the tenant controller reads the configuration, the changequeue
-		// controller looks at the branch before it merges.
-		return nil, nil
-	}
 	project, ok := s.project(ev.Connection, ev.Project)
 	if !ok {
 		return nil, nil
+	}
+	if ev.Number == 0 {
+		return r.pushed(ctx, s, project, ev)
 	}
 	host, err := r.Hosts.Host(ctx, ev.Connection)
 	if err != nil {
@@ -42,10 +41,15 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 	if err := r.dequeueStale(ctx, s, change); err != nil {
 		return nil, err
 	}
+	return r.enterAll(ctx, s, change, ev)
+}
+
+// enterAll brings a change into the pipelines that want it.
+func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
 	var out []gozer.PipelineOutcome
 	for i := range s.pipelines {
 		p := &s.pipelines[i]
-		if !wants(p, ev) || !s.layout.InPipeline(project.Canonical(), p.Name) {
+		if !wants(p, ev) || !s.layout.InPipeline(change.Project.Canonical(), p.Name) {
 			continue
 		}
 		o, err := r.enter(ctx, s, p, change, ev)
@@ -55,6 +59,19 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// pushed deals with a push: a branch at a commit may be what a pipeline wants
+// (Zuul: a ref). Besides, the tenant controller reads the configuration, and
+// queues look at their branches again.
+func (r *Reconciler) pushed(ctx context.Context, s *scope, p model.Project, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
+	branch, ok := model.BranchOfRef(ev.Ref)
+	if !ok || ev.NewRev == "" || strings.Trim(ev.NewRev, "0") == "" {
+		return nil, nil // another ref, or a branch that was deleted
+	}
+	return r.enterAll(ctx, s, model.Change{
+		Project: p, Patchset: ev.NewRev, Head: ev.NewRev, OldRev: ev.OldRev, Ref: ev.Ref, Branch: branch, Open: true,
+	}, ev)
 }
 
 // wants says whether the event is the pipeline's.

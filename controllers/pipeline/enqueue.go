@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -76,7 +75,7 @@ func (r *Reconciler) queueFor(s *scope, p *gozer.Pipeline, changes []gate.Candid
 		q.Spec.Queue = c.Project.Name + ":" + c.Branch
 		q.Name = naming.SharedQueue(p.Name, c.Project.Canonical()+":"+c.Branch)
 	default:
-		q.Spec.Queue, q.Spec.Dynamic = fmt.Sprintf("%s#%d", c.Project.Name, c.Number), true
+		q.Spec.Queue, q.Spec.Dynamic = convert.ChangeName(convert.ChangeRef(c.Change.Change, "")), true
 		q.Name = naming.Item(p.Name, c.Change.Change, ev.Name)
 		q.Spec.Item = q.Name
 	}
@@ -129,6 +128,8 @@ func reason(ev model.TriggerEvent) string {
 	switch {
 	case ev.Event == "enqueue":
 		return "enqueued by hand" + by
+	case ev.Event == "push":
+		return "pushed" + by
 	case ev.Event == "pull_request_review":
 		return "review: " + ev.State + by
 	case ev.Action == "comment":

@@ -75,7 +75,7 @@ func (s *scope) itemsOf(key model.ChangeKey) []*gozer.QueueItem {
 // patchsetIn is the version of a change that an item has; empty if it has none.
 func patchsetIn(i *gozer.QueueItem, key model.ChangeKey) string {
 	for _, c := range i.Spec.Changes {
-		if c.Number == key.Number && c.Project.Hostname+"/"+c.Project.Name == key.Project {
+		if c.Number != 0 && c.Number == key.Number && c.Project.Hostname+"/"+c.Project.Name == key.Project {
 			return c.Patchset
 		}
 	}
@@ -84,6 +84,9 @@ func patchsetIn(i *gozer.QueueItem, key model.ChangeKey) string {
 
 // liveItem finds the change's live item in a pipeline.
 func (s *scope) liveItem(pipeline string, c model.Change) *gozer.QueueItem {
+	if c.Number == 0 {
+		return nil // the same commit again is another push
+	}
 	for _, i := range s.itemsOf(c.Key()) {
 		if i.Spec.Pipeline == pipeline && i.Spec.Live && patchsetIn(i, c.Key()) == c.Patchset && i.Annotations[gozer.AnnotationDequeue] == "" {
 			return i

@@ -241,6 +241,9 @@ func (r *Reconciler) stepsOf(ctx context.Context, namespace string, e gozer.Queu
 func ownSteps(i *gozer.QueueItem) []gozer.MergeStep {
 	var out []gozer.MergeStep
 	for _, c := range i.Spec.Changes {
+		if c.Number == 0 {
+			continue // a branch as it is: nothing is merged
+		}
 		out = append(out, gozer.MergeStep{Change: c, Time: i.Spec.EnqueuedAt})
 	}
 	return out

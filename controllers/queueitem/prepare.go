@@ -49,7 +49,10 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 	if err := s.standsOnAhead(result); err != nil {
 		return p, err
 	}
-	own := result.Steps[len(result.Steps)-len(s.item.Spec.Changes):]
+	own := make([]mergeplan.StepResult, len(s.item.Spec.Changes))
+	if n := len(ownSteps(s.item)); n > 0 {
+		own = result.Steps[len(result.Steps)-n:]
+	}
 	projects, err := r.projects(ctx, s)
 	if err != nil {
 		return p, err
@@ -96,7 +99,7 @@ func (s *scope) standsOnAhead(result mergeplan.Result) error {
 		got := ""
 		if s.owns(st.Project, st.Branch) {
 			got = st.Base
-			for n, step := range steps[:len(steps)-len(s.item.Spec.Changes)] {
+			for n, step := range steps[:len(steps)-len(ownSteps(s.item))] {
 				if step.Change.Project == st.Project && step.Change.Branch == st.Branch {
 					got = result.Steps[n].Commit
 				}
@@ -125,8 +128,12 @@ func (s *scope) steps() []gozer.MergeStep {
 	return append(slices.Clone(s.aheadSteps), ownSteps(s.item)...)
 }
 
-// bases freezes the branches where the item ahead has them.
+// bases freezes the branches where the item ahead has them, or where a push has
+// put the item's own.
 func (s *scope) bases() []mergeplan.Base {
+	if c := s.item.Spec.Changes[0]; c.Number == 0 {
+		return []mergeplan.Base{{Project: convert.Project(c.Project), Branch: c.Branch, Commit: c.Head}}
+	}
 	if s.ahead == nil {
 		return nil
 	}
@@ -165,7 +172,7 @@ func (s *scope) conflictText(c *mergeplan.Conflict) string {
 	steps := s.steps()
 	var b strings.Builder
 	b.WriteString(c.Message)
-	if c.Step < len(steps)-len(s.item.Spec.Changes) {
+	if c.Step < len(steps)-len(ownSteps(s.item)) {
 		fmt.Fprintf(&b, "\nThe conflict is in %s, on which this change was to be tested.", convert.ChangeName(steps[c.Step].Change))
 	}
 	return b.String()

@@ -36,7 +36,7 @@ const maxTitle = 200
 func ChangeRef(c model.Change, mergeMode string) gozer.ChangeRef {
 	return gozer.ChangeRef{
 		Project: ProjectRef(c.Project), Number: c.Number, Patchset: c.Patchset, Head: c.Head, Ref: c.Ref,
-		Branch: c.Branch, URL: c.URL, Title: Cut(c.Title, maxTitle), Author: c.Author, MergeMode: mergeMode,
+		OldRev: c.OldRev, Branch: c.Branch, URL: c.URL, Title: Cut(c.Title, maxTitle), Author: c.Author, MergeMode: mergeMode,
 	}
 }
 
@@ -44,12 +44,17 @@ func ChangeRef(c model.Change, mergeMode string) gozer.ChangeRef {
 func Change(c gozer.ChangeRef) model.Change {
 	return model.Change{
 		Project: Project(c.Project), Number: c.Number, Patchset: c.Patchset, Head: c.Head, Ref: c.Ref,
-		Branch: c.Branch, URL: c.URL, Title: c.Title, Author: c.Author, Open: true,
+		OldRev: c.OldRev, Branch: c.Branch, URL: c.URL, Title: c.Title, Author: c.Author, Open: true,
 	}
 }
 
-// ChangeName is how people name a change: "acme/api#12".
-func ChangeName(c gozer.ChangeRef) string { return fmt.Sprintf("%s#%d", c.Project.Name, c.Number) }
+// ChangeName is how people name a change: "acme/api#12", or a branch: "acme/api@main".
+func ChangeName(c gozer.ChangeRef) string {
+	if c.Number == 0 {
+		return c.Project.Name + "@" + c.Branch
+	}
+	return fmt.Sprintf("%s#%d", c.Project.Name, c.Number)
+}
 
 // PatchsetName names the version as well: "acme/api#12,3f2c1d4e5".
 func PatchsetName(c gozer.ChangeRef) string {

@@ -70,16 +70,17 @@ const host = "gitea"
 func triggers(in []configlang.Conf) (out []gozer.Trigger, left []string) {
 	for _, c := range in {
 		t := gozer.Trigger{Connection: c.Connection, Event: texts(c, "event")[0]}
-		if c.Driver != host || t.Event == "push" {
+		if c.Driver != host {
 			left = append(left, fmt.Sprintf("the trigger of %s (%s, event %s)%s", c.Connection, c.Driver, t.Event, notHere))
 			continue
 		}
 		t.Actions, t.States, t.Labels = texts(c, "action"), texts(c, "state"), texts(c, "label")
-		var ok [2]bool
+		var ok [3]bool
 		t.Branches, ok[0] = patterns(c, "branch")
 		t.Comments, ok[1] = patterns(c, "comment")
-		if !ok[0] || !ok[1] || c.Values["ref"] != nil {
-			left = append(left, fmt.Sprintf("a trigger of %s with a negated expression or a ref%s", c.Connection, notHere))
+		t.Refs, ok[2] = patterns(c, "ref")
+		if ok != [3]bool{true, true, true} {
+			left = append(left, fmt.Sprintf("a trigger of %s with a negated expression%s", c.Connection, notHere))
 			continue
 		}
 		out = append(out, t)
@@ -237,7 +238,7 @@ func Triggers(in []gozer.Trigger) []match.Trigger {
 	var out []match.Trigger
 	for _, t := range in {
 		out = append(out, match.Trigger{Connection: t.Connection, Event: t.Event, Actions: t.Actions,
-			Branches: t.Branches, Comments: t.Comments, States: t.States, Labels: t.Labels})
+			Branches: t.Branches, Refs: t.Refs, Comments: t.Comments, States: t.States, Labels: t.Labels})
 	}
 	return out
 }

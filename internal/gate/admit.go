@@ -154,6 +154,9 @@ func (a *admitter) unfit(c Candidate, ev model.TriggerEvent) string {
 	if a.ByHand {
 		return ""
 	}
+	if c.Number == 0 {
+		return "" // requirements are about changes
+	}
 	why, _ := match.Allowed(a.Require, a.Reject, c.Change.Change, ev)
 	return why
 }
@@ -246,7 +249,7 @@ func (a *admitter) entries(ahead [][]Candidate) []Entry {
 func (e Entry) String() string {
 	var names []string
 	for _, c := range e.Changes {
-		names = append(names, fmt.Sprintf("%s#%d", c.Project.Name, c.Number))
+		names = append(names, fmt.Sprintf("%s#%d %s", c.Project.Name, c.Number, c.Patchset))
 	}
 	return strings.Join(names, " + ")
 }

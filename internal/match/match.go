@@ -15,8 +15,8 @@ import (
 
 // Trigger matches events of one connection; see Pipeline.spec.triggers.
 type Trigger struct {
-	Connection, Event                           string
-	Actions, Branches, Comments, States, Labels []string
+	Connection, Event                                 string
+	Actions, Branches, Refs, Comments, States, Labels []string
 }
 
 // Requirement is what a change of a connection must have, or must not have.
@@ -43,7 +43,7 @@ func Recheck(c model.Change) model.TriggerEvent {
 func (t Trigger) wants(e model.TriggerEvent) bool {
 	return t.Connection == e.Connection && t.Event == e.Event &&
 		anyEqual(t.Actions, e.Action) && anyEqual(t.States, e.State) && anyEqual(t.Labels, e.Label) &&
-		anyRegexp(t.Branches, e.Branch, atStart) && anyRegexp(t.Comments, e.Comment, anywhere)
+		anyRegexp(t.Branches, e.Branch, atStart) && anyRegexp(t.Refs, e.Ref, atStart) && anyRegexp(t.Comments, e.Comment, anywhere)
 }
 
 // anyEqual says whether the value is in the list; an empty list wants anything.

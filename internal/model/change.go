@@ -33,7 +33,8 @@ type BranchRef struct {
 // Change is a proposed change as the code host describes it at one moment.
 type Change struct {
 	Project Project `json:"project"`
-	// Number is the host's number of the pull request or review.
+	// Number is the host's number of the pull request or review; 0 for a branch
+	// that was pushed to (Zuul: a ref).
 	Number int64 `json:"number"`
 	// Patchset identifies the version: the head commit for pull requests.
 	Patchset string `json:"patchset"`
@@ -41,6 +42,8 @@ type Change struct {
 	Head string `json:"head"`
 	// Ref is where Head can be fetched from, e.g. "refs/pull/1/head".
 	Ref string `json:"ref"`
+	// OldRev is what a branch was at before it was pushed to.
+	OldRev string `json:"oldRev,omitempty"`
 	// Branch is the branch it is to be merged into.
 	Branch string `json:"branch"`
 	URL    string `json:"url"`
