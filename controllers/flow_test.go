@@ -400,6 +400,29 @@ func TestBranchMovesOutsideTheGate(t *testing.T) {
 	})
 }
 
+// TestPushResetsAtOnce: what is tested on a head that is gone is tested anew as
+// soon as the push is known, and not only when it is about to merge.
+func TestPushResetsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return nil })
+	w.approve(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	w.approve(w.host.Open("acme/web", 1, "B", "", map[string]string{"b": "1"}))
+	first := []string{"1: acme/api#1", "1: acme/api#1 acme/web#1"}
+	w.eventually("both run", func() string { return cmp.Diff(first, w.gateBuilds()) })
+	commit := w.host.Push("acme/api", "by hand", map[string]string{"hand": "1"})
+	w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Branch: "main", Ref: "refs/heads/main", NewRev: commit})
+	w.eventually("both are tested on the new head", func() string {
+		return cmp.Diff(append(first, "2: acme/api#1", "2: acme/api#1 acme/web#1"), w.gateBuilds())
+	})
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} })
+	w.eventually("both merge", func() string { return cmp.Diff([]string{"acme/api#1", "acme/web#1"}, w.host.MergedOrder()) })
+	if n := len(w.gateBuilds()); n != 4 {
+		t.Errorf("%d buildsets: %v", n, w.gateBuilds())
+	}
+}
+
 // TestMergeConflictIsReported with the files, and disturbs nobody else.
 func TestMergeConflictIsReported(t *testing.T) {
 	w := newWorld(t)

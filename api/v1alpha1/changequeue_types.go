@@ -46,6 +46,10 @@ type ChangeQueueStatus struct {
 	// windowSet tells that window was given its first value.
 	// +optional
 	WindowSet bool `json:"windowSet,omitempty"`
+	// looked is the last push about which the queue looked at its branches.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Looked string `json:"looked,omitempty"`
 	// merged counts the changes that merged through this queue.
 	// +optional
 	Merged int64 `json:"merged,omitempty"`

@@ -20,6 +20,9 @@ const (
 	// AnnotationDequeue on a QueueItem asks for it to be taken out of its
 	// queue; the value is the reason, which is reported.
 	AnnotationDequeue = "gozer.dev/dequeue"
+	// AnnotationPushed on a ChangeQueue names the event of a push to a branch that
+	// changes of the queue are for.
+	AnnotationPushed = "gozer.dev/pushed"
 	// AnnotationChange names the change for people: "acme/api#12,3f2c1d4e5".
 	AnnotationChange = "gozer.dev/change"
 )

@@ -96,7 +96,7 @@ const (
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("changequeue").
-		For(&gozer.ChangeQueue{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&gozer.ChangeQueue{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(queueOfItem), builder.WithPredicates(itemMatters())).
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(queueOfBuildSet), builder.WithPredicates(buildSetMatters())).
 		WithOptions(retry.Options(1)).
@@ -145,6 +145,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	s, err := r.gather(ctx, req.NamespacedName)
 	if err != nil || s == nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if err := r.lookAfterPush(ctx, s); err != nil {
+		return ctrl.Result{}, err
 	}
 	for round := 0; ; round++ {
 		if round == maxRounds {

@@ -44,6 +44,46 @@ func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
 	return nil
 }
 
+// lookAfterPush looks at the branches on which the queue stands when somebody
+// pushed to one: what was tested on a head that is not there any more is tested
+// anew at once, and not only when it is about to merge.
+func (r *Reconciler) lookAfterPush(ctx context.Context, s *scope) error {
+	push := s.queue.Annotations[gozer.AnnotationPushed]
+	if push == "" || push == s.queue.Status.Looked {
+		return nil
+	}
+	for _, e := range s.queue.Status.Items {
+		i := s.items[e.Item]
+		if m := i.Status.Merge; e.Ahead != "" || m == nil || m.Epoch != e.Epoch || i.Status.Merged != nil {
+			continue
+		}
+		changes, _, err := r.look(ctx, i)
+		if err != nil {
+			return err
+		}
+		tips, err := r.tips(ctx, i)
+		if err != nil {
+			return err
+		}
+		if why := i.moved(changes, tips); why != "" && !i.anyIn(changes, tips) {
+			s.hosts[i.Name] = gate.Host{Known: true, Moved: why}
+		}
+	}
+	s.queue.Status.Looked = push
+	return nil
+}
+
+// anyIn says whether a change of the item is in its branch already: then it is
+// the gate's own merge that moved the branch.
+func (i *item) anyIn(changes []model.Change, tips map[branch]tip) bool {
+	for _, c := range changes {
+		if c.Merged || i.inBranch(c, tips) {
+			return true
+		}
+	}
+	return false
+}
+
 // look reads the item's changes as they are now, and says what keeps them from merging.
 func (r *Reconciler) look(ctx context.Context, i *item) (changes []model.Change, refused string, err error) {
 	for _, ref := range i.Spec.Changes {

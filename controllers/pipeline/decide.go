@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/depends"
@@ -69,9 +72,44 @@ func (r *Reconciler) pushed(ctx context.Context, s *scope, p model.Project, ev m
 	if !ok || ev.NewRev == "" || strings.Trim(ev.NewRev, "0") == "" {
 		return nil, nil // another ref, or a branch that was deleted
 	}
+	if err := r.tellQueues(ctx, s, p, branch, ev); err != nil {
+		return nil, err
+	}
 	return r.enterAll(ctx, s, model.Change{
 		Project: p, Patchset: ev.NewRev, Head: ev.NewRev, OldRev: ev.OldRev, Ref: ev.Ref, Branch: branch, Open: true,
 	}, ev)
+}
+
+// tellQueues makes the gates look at a branch that somebody pushed to. What the
+// gate pushed itself by merging a change is no news.
+func (r *Reconciler) tellQueues(ctx context.Context, s *scope, p model.Project, branch string, ev model.TriggerEvent) error {
+	if s.merged[ev.NewRev] {
+		return nil
+	}
+	told := map[string]bool{}
+	for i := range s.items {
+		item := &s.items[i]
+		if told[item.Spec.Queue] || !s.merges(item.Spec.Pipeline) || !slices.ContainsFunc(item.Spec.Changes, func(c gozer.ChangeRef) bool {
+			return convert.Project(c.Project) == p && c.Branch == branch
+		}) {
+			continue
+		}
+		told[item.Spec.Queue] = true
+		q := &gozer.ChangeQueue{ObjectMeta: metav1.ObjectMeta{Namespace: item.Namespace, Name: item.Spec.Queue}}
+		before := q.DeepCopy()
+		q.Annotations = map[string]string{gozer.AnnotationPushed: ev.Name}
+		if err := r.Patch(ctx, q, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merges says whether a pipeline merges what succeeds.
+func (s *scope) merges(pipeline string) bool {
+	return slices.ContainsFunc(s.pipelines, func(p gozer.Pipeline) bool {
+		return p.Name == pipeline && p.Spec.Manager == gozer.ManagerDependent
+	})
 }
 
 // wants says whether the event is the pipeline's.

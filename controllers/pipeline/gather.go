@@ -24,6 +24,8 @@ type scope struct {
 	projects  []configsource.Project
 	// items of the tenant that have no result yet, with those enqueued by this reconcile.
 	items []gozer.QueueItem
+	// merged are the commits that the gates made.
+	merged map[string]bool
 }
 
 func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error) {
@@ -45,6 +47,12 @@ func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error
 	var items gozer.QueueItemList
 	if err := r.Live.List(ctx, &items, client.InNamespace(t.Namespace)); err != nil {
 		return nil, err
+	}
+	s.merged = map[string]bool{}
+	for i := range items.Items {
+		if m := items.Items[i].Status.Merged; m != nil {
+			s.merged[m.Commit] = true
+		}
 	}
 	s.items = slices.DeleteFunc(items.Items, func(i gozer.QueueItem) bool {
 		return i.Status.Result != "" || i.DeletionTimestamp != nil
