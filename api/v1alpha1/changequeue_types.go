@@ -84,6 +84,10 @@ type QueueEntry struct {
 	// halted items are not worked on: a change that they need is failing.
 	// +optional
 	Halted bool `json:"halted,omitempty"`
+	// promoted is the request for the front of the queue that was fulfilled last.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Promoted string `json:"promoted,omitempty"`
 	// why the item is on this state, in words.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

@@ -20,6 +20,12 @@ const (
 	// AnnotationDequeue on a QueueItem asks for it to be taken out of its
 	// queue; the value is the reason, which is reported.
 	AnnotationDequeue = "gozer.dev/dequeue"
+	// AnnotationLost on a QueueItem is the requirement for merging that its change
+	// does not fulfil any more; it fails for that.
+	AnnotationLost = "gozer.dev/lost"
+	// AnnotationPromote on a QueueItem asks for it to go to the front of its
+	// queue. Of several, the lower value goes first; a new value asks again.
+	AnnotationPromote = "gozer.dev/promote"
 	// AnnotationPushed on a ChangeQueue names the event of a push to a branch that
 	// changes of the queue are for.
 	AnnotationPushed = "gozer.dev/pushed"

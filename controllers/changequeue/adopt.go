@@ -30,7 +30,7 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 		old := s.entry(g.ID)
 		e := gozer.QueueEntry{
 			Item: g.ID, Ahead: g.Ahead, AheadEpoch: int32(g.AheadEpoch), Epoch: int32(g.Epoch),
-			Active: g.Active, Halted: g.Halted, Why: convert.Cut(g.Why, 1000), Since: old.Since,
+			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Why: convert.Cut(g.Why, 1000), Since: old.Since,
 		}
 		if old.Epoch != e.Epoch || e.Since == nil {
 			e.Since = convert.MicroTime(now)

@@ -14,6 +14,7 @@ package changequeue
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -124,7 +125,7 @@ func itemMatters() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*gozer.QueueItem)
 		after, ok2 := e.ObjectNew.(*gozer.QueueItem)
-		return ok1 && ok2 && (before.Annotations[gozer.AnnotationDequeue] != after.Annotations[gozer.AnnotationDequeue] ||
+		return ok1 && ok2 && (!maps.Equal(before.Annotations, after.Annotations) ||
 			!before.DeletionTimestamp.Equal(after.DeletionTimestamp) || !equality.Semantic.DeepEqual(before.Status.Merge, after.Status.Merge))
 	}}
 }

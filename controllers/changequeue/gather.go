@@ -109,6 +109,35 @@ func (s *scope) arrange() {
 		fresh, s.again = fresh[:room], retryFull
 	}
 	s.order = append(s.order, fresh...)
+	s.promote()
+}
+
+// promote brings the items to the front for which that was asked since it was
+// last done, with what they need. Those whose fate is decided keep their place.
+func (s *scope) promote() {
+	var asked []string
+	for _, name := range s.order {
+		if want := s.items[name].Annotations[gozer.AnnotationPromote]; want != "" && want != s.entry(name).Promoted {
+			asked = append(asked, name)
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	slices.SortStableFunc(asked, func(a, b string) int {
+		return cmp.Compare(s.items[a].Annotations[gozer.AnnotationPromote], s.items[b].Annotations[gozer.AnnotationPromote])
+	})
+	var decided []string
+	for _, name := range s.order {
+		if i := s.items[name]; i.Status.Merged != nil || i.Status.Result != "" {
+			decided = append(decided, name)
+		}
+	}
+	needs := map[string][]string{}
+	for name, i := range s.items {
+		needs[name] = i.Spec.Needs
+	}
+	s.order = gate.Promote(s.order, append(decided, asked...), needs)
 }
 
 func (r *Reconciler) gatherBuildSets(ctx context.Context, s *scope) error {
@@ -159,7 +188,7 @@ func (s *scope) snapshot() gate.Queue {
 		i := s.items[name]
 		e := entries[name]
 		g := gate.Item{
-			ID: name, Name: i.name(), Live: i.Spec.Live, Leave: i.Annotations[gozer.AnnotationDequeue],
+			ID: name, Name: i.name(), Live: i.Spec.Live, Leave: i.Annotations[gozer.AnnotationDequeue], Lost: i.Annotations[gozer.AnnotationLost],
 			Place: gate.Place{Epoch: int(e.Epoch), Ahead: e.Ahead, AheadEpoch: int(e.AheadEpoch), Active: e.Active, Halted: e.Halted, Why: e.Why},
 			Facts: i.facts(e.Epoch), Host: s.hosts[name],
 		}

@@ -44,6 +44,9 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 	if err := r.dequeueStale(ctx, s, change); err != nil {
 		return nil, err
 	}
+	if err := r.recheck(ctx, s, change, ev); err != nil {
+		return nil, err
+	}
 	return r.enterAll(ctx, s, change, ev)
 }
 

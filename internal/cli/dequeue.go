@@ -44,22 +44,10 @@ func (e *env) dequeue(ctx context.Context, t target, pipeline, reason string) er
 	if err := e.client.List(ctx, &all, client.InNamespace(e.namespace)); err != nil {
 		return e.explainError(err)
 	}
-	var in []gozer.QueueItem
-	var pipelines []string
-	for _, i := range itemsOf(all.Items, t, pipeline) {
-		if rank(i) == 0 {
-			in = append(in, i)
-			pipelines = append(pipelines, i.Spec.Pipeline)
-		}
+	i, err := e.unfinished(all.Items, t, pipeline, "taken out of")
+	if err != nil {
+		return err
 	}
-	switch len(in) {
-	case 0:
-		return fmt.Errorf("%s is in no pipeline of tenant %s that it could be taken out of%s", statusview.Clean(t.text), e.namespace, didYouMean(t.text, names(all.Items)))
-	case 1:
-	default:
-		return fmt.Errorf("%s is in several pipelines: %s; say which with --pipeline", statusview.Clean(t.text), strings.Join(pipelines, ", "))
-	}
-	i := &in[0]
 	if was := i.Annotations[gozer.AnnotationDequeue]; was != "" {
 		_, err := fmt.Fprintf(e.Out, "%s is being taken out of %s already: %s\n", statusview.ChangeName(i), i.Spec.Pipeline, statusview.Clean(was))
 		return err
@@ -72,6 +60,6 @@ func (e *env) dequeue(ctx context.Context, t target, pipeline, reason string) er
 	if err := e.client.Patch(ctx, i, client.MergeFrom(before)); err != nil {
 		return fmt.Errorf("cannot take %s out: %w", statusview.ChangeName(i), err)
 	}
-	_, err := fmt.Fprintf(e.Out, "%s is being taken out of %s\n", statusview.ChangeName(i), i.Spec.Pipeline)
+	_, err = fmt.Fprintf(e.Out, "%s is being taken out of %s\n", statusview.ChangeName(i), i.Spec.Pipeline)
 	return err
 }

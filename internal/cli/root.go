@@ -87,7 +87,7 @@ A tenant is a namespace: choose it with -n, or by the context of your kubeconfig
 	e.flags(root.PersistentFlags())
 	root.AddCommand(e.configCommand(name), e.tenantCommand(name))
 	root.AddCommand(e.statusCommand(name), e.explainCommand(name), e.logsCommand(name),
-		e.enqueueCommand(name), e.dequeueCommand(name), e.buildsCommand(name), e.encryptCommand(name))
+		e.enqueueCommand(name), e.dequeueCommand(name), e.promoteCommand(name), e.buildsCommand(name), e.encryptCommand(name))
 	return root
 }
 

@@ -262,6 +262,8 @@ func (p *planner) outside(it *Item, f *fate) {
 		f.failing = false
 	case it.Leave != "":
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemDequeued, Why: it.Leave})
+	case it.Lost != "":
+		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: it.Lost})
 	case it.NeedGone != "":
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: f.why})
 	case !p.isHead(it) || !it.Active || !it.done():

@@ -29,6 +29,8 @@ type Item struct {
 	Needs []string
 	// NeedGone names a change that it depends on and that will not merge through this queue.
 	NeedGone string
+	// Lost is a requirement for merging that it does not fulfil any more; empty if it does.
+	Lost string
 	// Leave is why the item must go undecided (new patchset, closed, dequeued); empty if it need not.
 	Leave string
 	Facts Facts
@@ -89,6 +91,8 @@ func (it *Item) going() (string, bool) {
 		return "", false
 	case it.Leave != "":
 		return it.Leave, true
+	case it.Lost != "":
+		return it.Lost, true
 	case it.NeedGone != "":
 		return "it needs " + it.NeedGone + ", which will not merge", true
 	}

@@ -126,6 +126,8 @@ func command(t *testing.T, w *world, words []string) {
 		}
 	case "leave":
 		w.item(args[0]).Leave = strings.Join(args[1:], " ")
+	case "lose":
+		w.item(args[0]).Lost = strings.Join(args[1:], " ")
 	case "vanish":
 		w.q.Items = slices.DeleteFunc(w.q.Items, func(it Item) bool { return it.ID == args[0] })
 	case "refuse":

@@ -86,7 +86,7 @@ type payload struct {
 
 // pullActions are Gitea's actions of a pull request in the common words.
 var pullActions = map[string]string{
-	"opened": "opened", "synchronized": "changed", "reopened": "reopened", "closed": "closed",
+	"opened": "opened", "synchronized": "changed", "reopened": "reopened", "closed": "closed", "edited": "edited",
 	"label_updated": "labeled", "label_cleared": "unlabeled",
 }
 

@@ -65,7 +65,7 @@ func TestDecode(t *testing.T) {
 		"pull_synchronized": {"pull_request", "pull_request_sync", event("pull_request", "changed", nil), ""},
 		"pull_closed":       {"pull_request", "pull_request", event("pull_request", "closed", nil), ""},
 		"pull_reopened":     {"pull_request", "pull_request", event("pull_request", "reopened", nil), ""},
-		"pull_edited":       {"pull_request", "pull_request", nil, "the action edited of a pull request"},
+		"pull_edited":       {"pull_request", "pull_request", event("pull_request", "edited", nil), ""},
 		"pull_assigned":     {"pull_request", "pull_request_assign", nil, "the action assigned of a pull request"},
 		"label_updated":     {"pull_request", "pull_request_label", labels, ""},
 		"label_cleared":     {"pull_request", "pull_request_label", event("pull_request", "unlabeled", nil), ""},
