@@ -89,6 +89,9 @@ type QueueItemStatus struct {
 	// +optional
 	Merge *ItemMerge `json:"merge,omitempty"`
 
+	// enqueueReported tells that the enqueue reporters were used.
+	// +optional
+	EnqueueReported bool `json:"enqueueReported,omitempty"`
 	// startReported is the epoch for which the start was reported; 0 for none.
 	// +optional
 	StartReported int32 `json:"startReported,omitempty"`

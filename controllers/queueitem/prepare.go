@@ -27,6 +27,8 @@ type prepared struct {
 	jobs   []*jobgraph.Job
 	states []gozer.PreparedState
 	layout *configsource.Config
+	// failFast is the project's wish that one failure ends all jobs.
+	failFast bool
 }
 
 const maxConfigErrors = 20
@@ -260,7 +262,7 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 	if len(jobs) == 0 {
 		return nil
 	}
-	p.jobs, p.layout = jobs, l
+	p.jobs, p.layout, p.failFast = jobs, l, graph.FailFast
 	p.merge.BuildSet = naming.BuildSet(s.item.Name, s.entry.Epoch)
 	p.states, err = r.allStates(ctx, s, p, l, jobs)
 	var broken *merger.Error
