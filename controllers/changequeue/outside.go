@@ -158,11 +158,16 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 		return err
 	}
 	ref := i.change()
-	if !mayMerge(s.pipeline.Spec.Reporters.Success, ref.Project.Connection) {
+	actions := reporters(&s.pipeline, model.ItemSuccess)
+	if disabled(&s.pipeline) && !mayMerge(actions, ref.Project.Connection) {
+		s.hosts[i.Name] = gate.Host{Known: true, Refused: fmt.Sprintf("the pipeline %s is disabled: %s", s.pipeline.Name, whyDisabled(&s.pipeline))}
+		return nil
+	}
+	if !mayMerge(actions, ref.Project.Connection) {
 		s.hosts[i.Name] = gate.Host{Known: true, Refused: fmt.Sprintf("the pipeline %s does not merge: its success reporter for %s has no `merge: true`", s.pipeline.Name, ref.Project.Connection)}
 		return nil
 	}
-	if err := r.setStatus(ctx, s, i, host, s.pipeline.Spec.Reporters.Success, model.ItemSuccess, ""); err != nil {
+	if err := r.setStatus(ctx, s, i, host, actions, model.ItemSuccess, ""); err != nil {
 		return err
 	}
 	change := convert.Change(ref)
