@@ -128,11 +128,11 @@ func sumUp(jobs []JobState) Progress {
 	p := Progress{Jobs: jobs, Complete: true}
 	skipped := 0
 	for _, j := range jobs {
-		switch {
-		case j.Result == model.Undetermined:
+		switch j.Result {
+		case model.Undetermined:
 			p.Complete = false
 			continue
-		case j.Result == model.Skipped:
+		case model.Skipped:
 			skipped++
 		}
 		p.Done++
