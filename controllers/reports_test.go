@@ -247,6 +247,29 @@ func TestNeededChangeIsGone(t *testing.T) {
 	}
 }
 
+// TestNeedsAChangeOfAConfigProject: what is wrong only until that change merged is told so.
+func TestNeedsAChangeOfAConfigProject(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	job := w.host.Open("acme/config", 1, "a job", "", map[string]string{"zuul.yaml": pipelinesYAML + "- job: {name: new, run: ci/new.sh}\n"})
+	using := func(job string) map[string]string {
+		return map[string]string{".zuul.yaml": projectYAML("web") + "- job: {name: web-more, parent: " + job + ", run: ci/test.sh}\n- project: {check: {jobs: [web-more]}}\n"}
+	}
+	w.opened(w.host.Open("acme/web", 2, "uses it", "Depends-On: "+job.URL, using("new")))
+	w.opened(w.host.Open("acme/web", 3, "uses another", "Depends-On: "+job.URL, using("nobody")))
+	w.eventually("both are decided", func() string {
+		got := slices.DeleteFunc(w.itemResults("check"), func(r string) bool { return strings.HasPrefix(r, "acme/config") })
+		slices.Sort(got)
+		return cmp.Diff([]string{"acme/web#2 CONFIG_ERROR", "acme/web#3 CONFIG_ERROR"}, got)
+	})
+	for number, want := range map[int64]string{2: "This change depends on a change to a config project.", 3: "Gozer encountered a syntax error"} {
+		if c := w.firstLines("acme/web", number); len(c) != 1 || !strings.HasPrefix(c[0], want) {
+			t.Errorf("#%d was told %q, want %q", number, c, want)
+		}
+	}
+}
+
 func twoJobs(attributes string) map[string]string {
 	return map[string]string{"ci/test.sh": "true", ".zuul.yaml": `
 - job: {name: quick, run: ci/test.sh, failure-message: broke}

@@ -143,6 +143,10 @@ type ItemMerge struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +listType=atomic
 	ConfigErrors []ConfigError `json:"configErrors,omitempty"`
+	// needsConfig tells that there are no such errors once the changes to config
+	// projects, on which this one depends, are merged.
+	// +optional
+	NeedsConfig bool `json:"needsConfig,omitempty"`
 	// layout is the digest of the configuration in force for the item.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

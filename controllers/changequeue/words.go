@@ -60,11 +60,13 @@ func problemOf(text *report.Item, m *gozer.ItemMerge) {
 	if m.Problem == "" || m.Problem != string(text.Result) {
 		return
 	}
-	switch text.Result {
-	case model.ItemMergeConflict:
+	switch {
+	case text.Result == model.ItemMergeConflict:
 		text.Details = m.Message
-	case model.ItemMergeFailure:
+	case text.Result == model.ItemMergeFailure:
 		text.Cause = report.NotPrepared
+	case m.NeedsConfig:
+		text.Cause = report.NeedsConfigProject
 	}
 }
 

@@ -216,8 +216,11 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, trust
 	if errs := layout.NewErrors(proposed.Layout, ahead.Layout, convert.Project(own.Project).Canonical(), own.Branch); len(errs) > 0 {
 		p.problem(model.ItemConfigError, fmt.Sprintf("%d errors in the proposed configuration; the first: %s: %s", len(errs), errs[0].Where(), errs[0].Message))
 		p.merge.ConfigErrors = convert.ConfigErrors(errs, maxConfigErrors)
+		if !trusted {
+			p.merge.NeedsConfig, err = r.needsConfig(ctx, s, with, without)
+		}
 	}
-	return inForce, ahead, nil
+	return inForce, ahead, err
 }
 
 // commitAhead is the commit of a branch before the item's own change.

@@ -259,13 +259,17 @@ func whatNext(i Item) string {
 
 // afterNeeds says what to do with a change that waits for another to be mended.
 func afterNeeds(i Item) string {
+	when := "when what it needs is mended."
+	if i.Cause == NeedsConfigProject {
+		when = "when what it needs is merged."
+	}
 	switch {
 	case i.Merges:
-		return "This change was taken out of the queue. Have it approved again when what it needs is mended."
+		return "This change was taken out of the queue. Have it approved again " + when
 	case i.Recheck:
-		return "Comment `recheck` when what it needs is mended."
+		return "Comment `recheck` " + when
 	}
-	return "Push it again when what it needs is mended."
+	return "Push it again " + when
 }
 
 const maxDescription = 140
