@@ -270,6 +270,24 @@ func TestNeedsAChangeOfAConfigProject(t *testing.T) {
 	}
 }
 
+// TestNeedWithInvalidConfiguration is told to those who are told of such errors.
+func TestNeedWithInvalidConfiguration(t *testing.T) {
+	w := reporting(t, "    config-error: {fake: {comment: true}}\n", "")
+	w.start()
+	w.loaded()
+	a := w.host.Open("acme/api", 1, "typo", "", map[string]string{".zuul.yaml": "- job: {name: api-unit, runn: x}\n"})
+	w.opened(w.host.Open("acme/web", 1, "D", "Depends-On: "+a.URL, map[string]string{"d": "1"}))
+	w.eventually("D is decided", func() string {
+		return cmp.Diff([]string{"acme/api#1 DEQUEUED", "acme/web#1 FAILURE"}, w.itemResults("check"))
+	})
+	if diff := cmp.Diff([]string{"This change depends on a change with an invalid configuration."}, w.firstLines("acme/web", 1)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if s := append(w.states("acme/web", 1), w.states("acme/api", 1)...); len(s) > 0 {
+		t.Errorf("statuses %q", s)
+	}
+}
+
 func twoJobs(attributes string) map[string]string {
 	return map[string]string{"ci/test.sh": "true", ".zuul.yaml": `
 - job: {name: quick, run: ci/test.sh, failure-message: broke}
@@ -454,5 +472,47 @@ func TestDisabledGateMergesNothing(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	if len(w.host.MergedOrder()) > 0 || len(w.host.Comments("acme/api", 2)) > 0 {
 		t.Errorf("merged %v, told %q", w.host.MergedOrder(), w.host.Comments("acme/api", 2))
+	}
+}
+
+// TestFailuresAreCountedOnce, and told once, wherever the process dies.
+func TestFailuresAreCountedOnce(t *testing.T) {
+	w := reporting(t, strings.Replace(disabling, ": 3", ": 5", 1), "")
+	w.start()
+	w.loaded()
+	w.say(failure)
+	for n := range 3 {
+		w.opened(w.host.Open("acme/api", int64(n+1), "C", "", map[string]string{fmt.Sprint("f", n): "1"}))
+	}
+	decided := func() bool {
+		return !slices.ContainsFunc(w.items("check"), func(i gozer.QueueItem) bool { return i.Status.Reported == nil }) && len(w.items("check")) == 3
+	}
+	crashes := 0
+	for !decided() && crashes < 100 {
+		w.dieAfter.Store(w.writes.Load() + 5)
+		w.eventually("a crash, or the end", func() string {
+			if decided() || w.writes.Load() >= w.dieAfter.Load() {
+				return ""
+			}
+			return "neither"
+		})
+		crashes++
+		w.halt()
+		w.dieAfter.Store(0)
+		w.start()
+	}
+	w.eventually("all are decided", func() string {
+		if !decided() {
+			return fmt.Sprint(w.itemResults("check"))
+		}
+		return ""
+	})
+	if p := w.pipeline("check"); p.Status.ConsecutiveFailures != 3 || p.Status.Disabled || crashes < 5 {
+		t.Errorf("%d crashes: %+v", crashes, p.Status)
+	}
+	for n := range 3 {
+		if diff := cmp.Diff([]string{"welcome", "Build failed. (check)"}, w.firstLines("acme/api", int64(n+1))); diff != "" {
+			t.Errorf("#%d (-want +got):\n%s", n+1, diff)
+		}
 	}
 }

@@ -59,7 +59,11 @@ func (r *Reconciler) tell(ctx context.Context, s *scope, i *item, a gate.Action)
 	if a.Result == model.ItemDequeued && i.Status.StartReported == 0 {
 		return nil // nobody was told that it came
 	}
-	if err := r.use(ctx, s, i, reporters(&s.pipeline, a.Result), a); !errors.Is(err, drivers.ErrNotFound) {
+	result := a.Result
+	if cause, _ := s.gone(i); result == model.ItemFailure && cause == report.NeedsInvalid {
+		result = model.ItemConfigError // of another change, and an error of the configuration all the same
+	}
+	if err := r.use(ctx, s, i, reporters(&s.pipeline, result), a); !errors.Is(err, drivers.ErrNotFound) {
 		return err
 	}
 	return nil
