@@ -67,12 +67,14 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if loader == nil {
 		loader = &configsource.Loader{Merger: o.Merger, Hosts: o.Hosts}
 	}
+	events := mgr.GetEventRecorderFor("gozer") //nolint:staticcheck // events/v1 needs two more words for each event and shows the same
 	for name, r := range map[string]interface{ SetupWithManager(ctrl.Manager) error }{
 		"connection": &connection.Reconciler{Client: c, Hosts: o.Hosts, Now: now},
 		"tenant":     &tenant.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Now: now},
 		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Now: now},
 		"changequeue": &changequeue.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Tips: o.Merger,
-			Recorder: mgr.GetEventRecorderFor("gozer"), WebURL: o.Build.WebURL, Now: now}, //nolint:staticcheck // events/v1 needs two more words for each event and shows the same
+			Recorder: events, WebURL: o.Build.WebURL, Now: now},
+		"failures":    &changequeue.Failures{Client: c, Recorder: events, Now: now},
 		"queueitem":   &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
 		"buildset":    &buildset.Reconciler{Client: c, Now: now},
 		"build":       &build.Reconciler{Client: c, Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Workers: buildWorkers},

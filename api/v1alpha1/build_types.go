@@ -32,6 +32,13 @@ type FrozenJob struct {
 	Name string `json:"name"`
 	// voting jobs decide the buildset's result.
 	Voting bool `json:"voting"`
+	// successMessage and failureMessage replace the words SUCCESS and FAILURE in reports.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	SuccessMessage string `json:"successMessage,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	FailureMessage string `json:"failureMessage,omitempty"`
 	// attempts, including the first.
 	// +kubebuilder:validation:Minimum=1
 	Attempts int32 `json:"attempts"`

@@ -35,6 +35,9 @@ type BuildSetSpec struct {
 	// configChanged tells that the change proposes configuration.
 	// +optional
 	ConfigChanged bool `json:"configChanged,omitempty"`
+	// failFast cancels all other jobs when a voting one fails.
+	// +optional
+	FailFast bool `json:"failFast,omitempty"`
 	// jobs and how they depend on one another; each has a Build, created before the buildset.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1024

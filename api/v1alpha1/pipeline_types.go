@@ -73,6 +73,13 @@ type PipelineSpec struct {
 	// +optional
 	Window *Window `json:"window,omitempty"`
 
+	// disableAfterConsecutiveFailures is how many changes in a row may fail before
+	// nothing but the disabled reporters is used any more; unset is no bound.
+	// Changing the pipeline's spec enables it again.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	DisableAfterConsecutiveFailures int32 `json:"disableAfterConsecutiveFailures,omitempty"`
+
 	// messages replace the first lines of reports.
 	// +optional
 	Messages Messages `json:"messages,omitempty"`
@@ -209,30 +216,55 @@ type Window struct {
 	DecreaseFactor int32 `json:"decreaseFactor,omitempty"`
 }
 
-// Messages are the first lines of reports.
+// Messages are the first lines of reports. In enqueue, start and noJobs these
+// fields are filled in: "{pipeline.name}", "{item_url}", "{status_url}",
+// "{change.project}", "{change.number}", "{change.patchset}", "{change.branch}"
+// and "{change.url}". What is none of them stays as it is.
 type Messages struct {
-	// start is said when the first jobs of a change start; "{pipeline.name}" and "{item_url}" are filled in.
+	// enqueue is said when a change enters; without one, nothing is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Enqueue string `json:"enqueue,omitempty"`
+	// start is said when the first jobs of a change start; "Starting {pipeline.name} jobs." if unset.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Start string `json:"start,omitempty"`
+	// success is "Build succeeded." if unset.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Success string `json:"success,omitempty"`
+	// failure is "Build failed." if unset.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Failure string `json:"failure,omitempty"`
+	// mergeConflict is "Merge Failed." and what to do, if unset.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	MergeConflict string `json:"mergeConflict,omitempty"`
+	// noJobs is said when no job runs for a change; without one, nothing is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	NoJobs string `json:"noJobs,omitempty"`
+	// dequeue is "Build canceled." if unset.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Dequeue string `json:"dequeue,omitempty"`
 	// footer is appended to every report.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Footer string `json:"footer,omitempty"`
 }
 
-// Reporters are the actions taken on each occasion.
+// Reporters are the actions taken on each occasion. Changes that are there only
+// because others depend on them are never reported.
 type Reporters struct {
-	// start: the first jobs of the change start.
+	// enqueue: the change enters the pipeline.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Enqueue []ReportAction `json:"enqueue,omitempty"`
+	// start: the first jobs of the change start. Once, however often it is tested anew.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
@@ -244,18 +276,43 @@ type Reporters struct {
 	// +listType=map
 	// +listMapKey=connection
 	Success []ReportAction `json:"success,omitempty"`
-	// failure: a voting job failed, the change does not merge, or its configuration is wrong.
+	// failure: a voting job failed, or the change does not merge.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=connection
 	Failure []ReportAction `json:"failure,omitempty"`
-	// dequeue: the change left before it was decided.
+	// mergeConflict: the change conflicts with what it is tested on. As failure, if there are none.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	MergeConflict []ReportAction `json:"mergeConflict,omitempty"`
+	// configError: the configuration that the change proposes is wrong. As failure, if there are none.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	ConfigError []ReportAction `json:"configError,omitempty"`
+	// noJobs: no job runs for the change.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	NoJobs []ReportAction `json:"noJobs,omitempty"`
+	// dequeue: the change left before it was decided, and its start had been told.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=map
 	// +listMapKey=connection
 	Dequeue []ReportAction `json:"dequeue,omitempty"`
+	// disabled: the only ones while the pipeline is disabled, whatever the result;
+	// see disableAfterConsecutiveFailures.
+	// +optional
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=connection
+	Disabled []ReportAction `json:"disabled,omitempty"`
 }
 
 // ReportAction is what to do on one code host.
@@ -275,11 +332,30 @@ type ReportAction struct {
 	Merge bool `json:"merge,omitempty"`
 }
 
-// PipelineStatus is written by the pipeline controller.
+// PipelineStatus has two writers: the pipeline controller writes
+// observedGeneration and the condition Ready; the changequeue controller writes
+// the rest, for pipelines with disableAfterConsecutiveFailures.
 type PipelineStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready is true when events of the pipeline's connections are acted on.
+	// consecutiveFailures counts the changes whose jobs failed since one succeeded.
+	// +optional
+	ConsecutiveFailures int32 `json:"consecutiveFailures,omitempty"`
+	// disabled pipelines use their disabled reporters only, and merge nothing.
+	// +optional
+	Disabled bool `json:"disabled,omitempty"`
+	// countedGeneration of the spec that consecutiveFailures and disabled are
+	// about. They hold for no other: a new spec begins anew.
+	// +optional
+	CountedGeneration int64 `json:"countedGeneration,omitempty"`
+	// countedItems were counted last, so that none is counted, or told, twice.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=atomic
+	CountedItems []string `json:"countedItems,omitempty"`
+	// conditions: Ready is true when events of the pipeline's connections are
+	// acted on; Disabled is true when too many changes failed in a row.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -294,6 +370,7 @@ type PipelineStatus struct {
 // +kubebuilder:resource:categories=gozer
 // +kubebuilder:printcolumn:name="Manager",type=string,JSONPath=`.spec.manager`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Disabled",type=boolean,JSONPath=`.status.disabled`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Pipeline struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -90,6 +90,9 @@ type QueueItemStatus struct {
 	// +optional
 	Merge *ItemMerge `json:"merge,omitempty"`
 
+	// enqueueReported tells that the enqueue reporters were used.
+	// +optional
+	EnqueueReported bool `json:"enqueueReported,omitempty"`
 	// startReported is the epoch for which the start was reported; 0 for none.
 	// +optional
 	StartReported int32 `json:"startReported,omitempty"`
@@ -141,6 +144,10 @@ type ItemMerge struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +listType=atomic
 	ConfigErrors []ConfigError `json:"configErrors,omitempty"`
+	// needsConfig tells that there are no such errors once the changes to config
+	// projects, on which this one depends, are merged.
+	// +optional
+	NeedsConfig bool `json:"needsConfig,omitempty"`
 	// layout is the digest of the configuration in force for the item.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

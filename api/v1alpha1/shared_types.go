@@ -44,6 +44,8 @@ const (
 	ConditionReported = "Reported"
 	// ConditionMerged of a QueueItem: the change is in its branch, with exactly the tree that was tested.
 	ConditionMerged = "Merged"
+	// ConditionDisabled of a Pipeline: too many changes failed in a row.
+	ConditionDisabled = "Disabled"
 )
 
 // ProjectRef names one repository of one code host.

@@ -105,7 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	p := jobgraph.Advance(states(&b, builds))
+	p := jobgraph.Advance(states(&b, builds), b.Spec.FailFast)
 	r.apply(&b, p)
 	if _, err := patch.Status(ctx, r.Client, &b, before); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

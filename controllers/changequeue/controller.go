@@ -4,7 +4,9 @@
 //	facts   gather.go    ChangeQueue, its QueueItems, their BuildSets
 //	decide  internal/gate (pure)
 //	apply   adopt.go     structural actions become ChangeQueue.status, in one write
-//	        outside.go   lookups, merges and reports on the code host
+//	        outside.go   lookups and merges on the code host
+//	        report.go    reports: occasion.go whom to tell, words.go and start.go what
+//	        failures.go  how many failed in a row
 //	        status.go    what people see of an item
 //
 // One queue is one key is one lock: a queue is never planned twice at once.

@@ -63,6 +63,9 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 		s.pipeline.Spec.Manager = s.queue.Spec.Manager
 		s.pipeline.Name = s.queue.Spec.Pipeline
 	}
+	if err := r.recount(ctx, s); err != nil {
+		return nil, err
+	}
 	var list gozer.QueueItemList
 	if err := r.Live.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingLabels{gozer.LabelQueue: key.Name}); err != nil {
 		return nil, err

@@ -219,13 +219,18 @@ func (i *item) halfway(changes []model.Change, at branch, t tip) bool {
 // other. The statuses go first: protected branches may ask for them. What was
 // merged before, by a process that died in between, is not merged again.
 func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
+	actions := reporters(&s.pipeline, model.ItemSuccess)
 	for _, ref := range i.Spec.Changes {
-		if !mayMerge(s.pipeline.Spec.Reporters.Success, ref.Project.Connection) {
+		if !mayMerge(actions, ref.Project.Connection) && disabled(&s.pipeline) {
+			s.hosts[i.Name] = gate.Host{Known: true, Refused: fmt.Sprintf("the pipeline %s is disabled: %s", s.pipeline.Name, whyDisabled(&s.pipeline))}
+			return nil
+		}
+		if !mayMerge(actions, ref.Project.Connection) {
 			s.hosts[i.Name] = gate.Host{Known: true, Refused: fmt.Sprintf("the pipeline %s does not merge: its success reporter for %s has no `merge: true`", s.pipeline.Name, ref.Project.Connection)}
 			return nil
 		}
 	}
-	if err := r.statuses(ctx, s, i, s.pipeline.Spec.Reporters.Success, model.ItemSuccess, ""); err != nil {
+	if err := r.statuses(ctx, s, i, actions, model.ItemSuccess, ""); err != nil {
 		return err
 	}
 	changes := make([]model.Change, len(i.Spec.Changes))

@@ -208,7 +208,7 @@ func (r *Reconciler) markPipelines(ctx context.Context, t *gozer.Tenant) error {
 		before := p.DeepCopy()
 		p.Status.ObservedGeneration = p.Generation
 		patch.Condition(&p.Status.Conditions, p.Generation, gozer.ConditionReady, true, "InForce", "events are acted on", r.Now())
-		if _, err := patch.Status(ctx, r.Client, p, before); client.IgnoreNotFound(err) != nil {
+		if _, err := patch.Status(ctx, r.Client, p, before, patch.Lock); client.IgnoreNotFound(err) != nil {
 			return err
 		}
 	}

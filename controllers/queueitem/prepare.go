@@ -27,6 +27,8 @@ type prepared struct {
 	jobs   []*jobgraph.Job
 	states []gozer.PreparedState
 	layout *configsource.Config
+	// failFast is the project's wish that one failure ends all jobs.
+	failFast bool
 }
 
 const maxConfigErrors = 20
@@ -244,8 +246,11 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, proje
 	if len(errs) > 0 {
 		p.problem(model.ItemConfigError, fmt.Sprintf("%d errors in the proposed configuration; the first: %s: %s", len(errs), errs[0].Where(), errs[0].Message))
 		p.merge.ConfigErrors = convert.ConfigErrors(errs, maxConfigErrors)
+		if len(trustedOf(projects)) == 0 {
+			p.merge.NeedsConfig, err = r.needsConfig(ctx, s, with, without)
+		}
 	}
-	return inForce, ahead, nil
+	return inForce, ahead, err
 }
 
 // trustedOf are the canonical names of the config projects among some.
@@ -308,7 +313,7 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 	if len(jobs) == 0 {
 		return nil
 	}
-	p.jobs, p.layout = jobs, l
+	p.jobs, p.layout, p.failFast = jobs, l, graph.FailFast
 	p.merge.BuildSet = naming.BuildSet(s.item.Name, s.entry.Epoch)
 	p.states, err = r.allStates(ctx, s, p, l, jobs)
 	var broken *merger.Error

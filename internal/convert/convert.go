@@ -30,7 +30,11 @@ func ProjectRef(p model.Project) gozer.ProjectRef {
 	return gozer.ProjectRef{Connection: p.Connection, Hostname: p.Hostname, Name: p.Name}
 }
 
-const maxTitle = 200
+const (
+	maxTitle = 200
+	// maxMessage of a job or pipeline.
+	maxMessage = 4096
+)
 
 // ChangeRef of a change.
 func ChangeRef(c model.Change, mergeMode string) gozer.ChangeRef {
@@ -130,6 +134,7 @@ func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, require
 		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
 		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.NodeSets[0]),
 	}
+	f.SuccessMessage, f.FailureMessage = Cut(or(j.SuccessMessage, ""), maxMessage), Cut(or(j.FailureMessage, ""), maxMessage)
 	if f.Run == nil {
 		f.Run = []gozer.Playbook{}
 	}

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"math"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
@@ -17,16 +18,10 @@ func PipelineSpec(p *configlang.BoundPipeline) (spec gozer.PipelineSpec, refused
 	spec = gozer.PipelineSpec{
 		Manager: gozer.Manager(p.Manager), Description: p.Description, Precedence: p.Precedence, PostReview: p.PostReview, Supersedes: p.Supersedes,
 		IgnoreDependencies: p.IgnoreDependencies, KeepOldPatchsets: !p.DequeueOnNewPatchset,
-		Messages: gozer.Messages{
-			Start: p.Messages["start-message"], Success: p.Messages["success-message"], Failure: p.Messages["failure-message"],
-			MergeConflict: p.Messages["merge-conflict-message"], Footer: p.Messages["footer-message"],
-		},
+		Messages: messages(p.Messages), DisableAfterConsecutiveFailures: int32(min(or(p.DisableAfterFailures, 0), math.MaxInt32)),
 	}
-	switch {
-	case !p.AllowOtherConnections:
+	if !p.AllowOtherConnections {
 		return spec, "allow-other-connections: false" + notHere, nil
-	case p.DisableAfterFailures != nil:
-		return spec, "disable-after-consecutive-failures" + notHere, nil
 	}
 	if spec.Require, refused = requirements(p.Require); refused == "" {
 		spec.Reject, refused = requirements(p.Reject)
@@ -35,30 +30,42 @@ func PipelineSpec(p *configlang.BoundPipeline) (spec gozer.PipelineSpec, refused
 	for _, o := range configlang.Occasions {
 		actions, without := reporters(o, p.Reporters[o])
 		left = append(left, without...)
-		switch o {
-		case "start":
-			spec.Reporters.Start = actions
-		case "success":
-			spec.Reporters.Success = actions
-		case "failure":
-			spec.Reporters.Failure = actions
-		case "dequeue":
-			spec.Reporters.Dequeue = actions
-		default:
-			if len(actions) > 0 {
-				left = append(left, "the reporters of "+o+notHere)
-			}
-		}
-	}
-	for _, m := range []string{"enqueue-message", "no-jobs-message", "dequeue-message"} {
-		if p.Messages[m] != "" {
-			left = append(left, m+notHere)
-		}
+		*reportersOf(&spec.Reporters, o) = actions
 	}
 	if p.Manager == string(gozer.ManagerDependent) {
 		spec.Window = window(p.Pipeline)
 	}
 	return spec, refused, left
+}
+
+func messages(m map[string]string) gozer.Messages {
+	return gozer.Messages{
+		Enqueue: m["enqueue-message"], Start: m["start-message"], Success: m["success-message"], Failure: m["failure-message"],
+		MergeConflict: m["merge-conflict-message"], NoJobs: m["no-jobs-message"], Dequeue: m["dequeue-message"], Footer: m["footer-message"],
+	}
+}
+
+// reportersOf an occasion, in the words of the language.
+func reportersOf(r *gozer.Reporters, occasion string) *[]gozer.ReportAction {
+	switch occasion {
+	case "enqueue":
+		return &r.Enqueue
+	case "start":
+		return &r.Start
+	case "success":
+		return &r.Success
+	case "merge-conflict":
+		return &r.MergeConflict
+	case "config-error":
+		return &r.ConfigError
+	case "no-jobs":
+		return &r.NoJobs
+	case "dequeue":
+		return &r.Dequeue
+	case "disabled":
+		return &r.Disabled
+	}
+	return &r.Failure
 }
 
 // notHere ends the sentence about something that has no effect.

@@ -30,35 +30,70 @@ type Progress struct {
 	Complete bool
 	// Success is meaningful when Complete.
 	Success bool
-	// Reason names the first failed voting job.
+	// Reason names the first voting job that failed, not one that was cancelled for it.
 	Reason string
 	// Done counts the jobs with a result.
 	Done int
 }
 
 // Advance starts jobs whose dependencies allow it, skips those whose
-// dependencies failed, and sums up. It is level-based: called with its own
-// output it changes nothing.
-func Advance(jobs []JobState) Progress {
+// dependencies failed, and sums up. With failFast, the first failure of a
+// voting job cancels all that is undecided. It is level-based: called with its
+// own output it changes nothing.
+func Advance(jobs []JobState, failFast bool) Progress {
 	out := make([]JobState, len(jobs))
 	copy(out, jobs)
 	index := map[string]int{}
 	for i, j := range out {
 		index[j.Name] = i
 	}
+	culprit := -1
+	if failFast {
+		culprit = firstFailure(out)
+	}
 	for changed := true; changed; {
 		changed = false
 		for i := range out {
-			if advanceJob(out, index, i) {
+			if advanceJob(out, index, i, culprit >= 0) {
 				changed = true
 			}
 		}
 	}
+	if culprit >= 0 {
+		cancelRest(out, out[culprit])
+	}
 	return sumUp(out)
 }
 
-// advanceJob moves one job on if it can; it says whether it did.
-func advanceJob(jobs []JobState, index map[string]int, i int) bool {
+// firstFailure is the voting job that fails the buildset; -1 if none does. One
+// that was cancelled is named only when nothing else failed: it was cancelled
+// because of the other. A retry is no result yet.
+func firstFailure(jobs []JobState) int {
+	first := -1
+	for i, j := range jobs {
+		switch {
+		case !j.Voting || !j.Result.Failed():
+		case j.Result != model.Canceled:
+			return i
+		case first < 0:
+			first = i
+		}
+	}
+	return first
+}
+
+// cancelRest ends what is undecided: it would change nothing any more.
+func cancelRest(jobs []JobState, culprit JobState) {
+	for i := range jobs {
+		if jobs[i].Result == model.Undetermined {
+			jobs[i].Result, jobs[i].Reason = model.Canceled, fmt.Sprintf("Canceled: job %s failed, and the project asks for fail-fast", culprit.Name)
+		}
+	}
+}
+
+// advanceJob moves one job on if it can; it says whether it did. When all is
+// to be stopped, it starts nothing.
+func advanceJob(jobs []JobState, index map[string]int, i int, stop bool) bool {
 	j := &jobs[i]
 	if j.Started || j.Result != model.Undetermined {
 		return false
@@ -79,7 +114,7 @@ func advanceJob(jobs []JobState, index map[string]int, i int) bool {
 			return true
 		}
 	}
-	if waits {
+	if waits || stop {
 		return false
 	}
 	if j.Noop {
@@ -94,22 +129,21 @@ func sumUp(jobs []JobState) Progress {
 	p := Progress{Jobs: jobs, Complete: true}
 	skipped := 0
 	for _, j := range jobs {
-		switch {
-		case j.Result == model.Undetermined:
+		switch j.Result {
+		case model.Undetermined:
 			p.Complete = false
 			continue
-		case j.Result == model.Skipped:
+		case model.Skipped:
 			skipped++
-		case j.Voting && j.Result.Failed():
-			if !p.Failing {
-				p.Reason = fmt.Sprintf("job %s: %s", j.Name, j.Result)
-				if j.Reason != "" {
-					p.Reason += " (" + j.Reason + ")"
-				}
-			}
-			p.Failing = true
 		}
 		p.Done++
+	}
+	if at := firstFailure(jobs); at >= 0 {
+		p.Failing = true
+		p.Reason = fmt.Sprintf("job %s: %s", jobs[at].Name, jobs[at].Result)
+		if jobs[at].Reason != "" {
+			p.Reason += " (" + jobs[at].Reason + ")"
+		}
 	}
 	if p.Complete && skipped > 0 && skipped == len(jobs) {
 		p.Failing, p.Reason = true, "all jobs were skipped"

@@ -86,12 +86,41 @@ func TestAdvance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := graph(tc.jobs)
 			before := fmt.Sprint(in)
-			p := Advance(in)
+			p := Advance(in, false)
 			if diff := cmp.Diff(tc.want, show(p)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if fmt.Sprint(in) != before {
 				t.Error("Advance changed its input")
+			}
+		})
+	}
+}
+
+func TestFailFast(t *testing.T) {
+	tests := map[string]struct{ jobs, want string }{
+		"no failure":              {"a! b c:a", "a! b! c 0"},
+		"the first failure":       {"a! b!=FAILURE c", "a!=CANCELED b!=FAILURE c=CANCELED failure 3 (job b: FAILURE)"},
+		"a node failure":          {"a! b!=NODE_FAILURE", "a!=CANCELED b!=NODE_FAILURE failure 2 (job b: NODE_FAILURE)"},
+		"attempts are used up":    {"a! b!=RETRY_LIMIT", "a!=CANCELED b!=RETRY_LIMIT failure 2 (job b: RETRY_LIMIT)"},
+		"a retry":                 {"a! b!=RETRY", "a! b!=RETRY 1"},
+		"a non-voting failure":    {"a! b?!=FAILURE c", "a! b!=FAILURE c! 1"},
+		"non-voting ones as well": {"a?! b!=FAILURE c?", "a!=CANCELED b!=FAILURE c=CANCELED failure 3 (job b: FAILURE)"},
+		"what needs the failed":   {"a! b!=FAILURE c:b d:c", "a!=CANCELED b!=FAILURE c=SKIPPED d=SKIPPED failure 4 (job b: FAILURE)"},
+		"what was done stays":     {"a!=SUCCESS b!=TIMED_OUT c!", "a!=SUCCESS b!=TIMED_OUT c!=CANCELED failure 3 (job b: TIMED_OUT)"},
+		"noop does not run":       {"b!=FAILURE noop", "b!=FAILURE noop=CANCELED failure 2 (job b: FAILURE)"},
+		"settled":                 {"a!=CANCELED b!=FAILURE", "a!=CANCELED b!=FAILURE failure 2 (job b: FAILURE)"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := Advance(graph(tc.jobs), true)
+			if diff := cmp.Diff(tc.want, show(p)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, j := range p.Jobs {
+				if j.Result == model.Canceled && graph(tc.jobs)[0].Result != model.Canceled && j.Reason != "Canceled: job b failed, and the project asks for fail-fast" {
+					t.Errorf("%s: %q", j.Name, j.Reason)
+				}
 			}
 		})
 	}
@@ -111,8 +140,9 @@ func TestAdvanceProperties(t *testing.T) {
 			}
 			jobs = append(jobs, j)
 		}
-		p := Advance(jobs)
-		if diff := cmp.Diff(p, Advance(p.Jobs)); diff != "" {
+		failFast := rapid.Bool().Draw(t, "fail-fast")
+		p := Advance(jobs, failFast)
+		if diff := cmp.Diff(p, Advance(p.Jobs, failFast)); diff != "" {
 			t.Fatalf("not settled (-first +second):\n%s", diff)
 		}
 		byName := map[string]JobState{}
@@ -129,8 +159,28 @@ func TestAdvanceProperties(t *testing.T) {
 		if p.Complete != (decided == len(jobs)) || p.Done != decided {
 			t.Fatalf("complete %v, done %d, but %d of %d jobs have a result", p.Complete, p.Done, decided, len(jobs))
 		}
+		if failFast && p.Failing {
+			checkStopped(t, jobs, p)
+			return
+		}
 		checkStarts(t, jobs, p, byName)
 	})
+}
+
+// checkStopped checks that nothing runs on, and that what was cancelled is not
+// taken for the failure.
+func checkStopped(t *rapid.T, before []JobState, p Progress) {
+	if !p.Complete || p.Success {
+		t.Fatalf("jobs run on after a failure: %v", p.Jobs)
+	}
+	for i, j := range p.Jobs {
+		if j.Started && !before[i].Started {
+			t.Fatalf("%s was started after a failure: %v", j.Name, p.Jobs)
+		}
+	}
+	if strings.Contains(p.Reason, string(model.Canceled)) {
+		t.Fatalf("the reason is %q", p.Reason)
+	}
 }
 
 // checkStarts checks that what was started now has its dependencies, and that

@@ -18,6 +18,10 @@ const (
 	Undetermined BuildResult = ""
 )
 
+// SkippedByChildJobs begins the reason of a job that another one left out on
+// purpose (Zuul: zuul_return's child_jobs).
+const SkippedByChildJobs = "Skipped due to child_jobs return value in job "
+
 // Failed says whether a voting build with this result fails its item.
 func (r BuildResult) Failed() bool {
 	switch r {

@@ -19,16 +19,28 @@ type Item struct {
 	Merges           bool
 	// Change that is reported on.
 	Change model.Change
-	Result model.ItemResult
+	// Changes of the item, when there are several: a dependency cycle.
+	Changes []model.Change
+	Result  model.ItemResult
+	// Cause of a result that no job decided.
+	Cause Cause
+	// Needed are the URLs of the changes that it depends on and that will not merge.
+	Needed []string
+	// Related are the other changes of a cycle that failed.
+	Related []Related
 	// Reason in words.
 	Reason string
+	// URL of the item, for people.
+	URL string
 	// Base is the branch state that was tested: "acme/api@3f2c1d4e5".
 	Base string
 	// Ahead are the changes that were tested with it: "acme/api#11".
 	Ahead []string
 	// Builds in the order of the project's configuration.
 	Builds []Build
-	// Details is further text as it is, e.g. configuration errors or conflicting files.
+	// ConfigErrors are what is wrong in the configuration that it proposes.
+	ConfigErrors []ConfigError
+	// Details is further text as it is, e.g. conflicting files.
 	Details string
 	// BuildSet identifies the report, so that it is made once.
 	BuildSet string
@@ -37,30 +49,88 @@ type Item struct {
 	Recheck bool
 }
 
+// all changes of the item.
+func (i Item) all() []model.Change {
+	if len(i.Changes) > 0 {
+		return i.Changes
+	}
+	return []model.Change{i.Change}
+}
+
+// Cause of a result that no job of the item decided.
+type Cause string
+
+// Causes.
+const (
+	// NeedsGone: a change that it depends on will not merge.
+	NeedsGone Cause = "NeedsGone"
+	// NeedsInvalid: a change that it depends on has an invalid configuration.
+	NeedsInvalid Cause = "NeedsInvalid"
+	// NeedsConfigProject: its configuration is right only with a change to a
+	// config project, which is not in force before it merged.
+	NeedsConfigProject Cause = "NeedsConfigProject"
+	// LostRequirement: it may not merge any more.
+	LostRequirement Cause = "LostRequirement"
+	// NotPrepared: what it is to be tested on could not be made, and that is no conflict.
+	NotPrepared Cause = "NotPrepared"
+)
+
+// Related is another change of a cycle.
+type Related struct {
+	URL         string
+	ConfigError bool
+}
+
+// ConfigError is one thing that is wrong in configuration; Text says where.
+type ConfigError struct{ Project, Branch, Text string }
+
 // Build is one row of the table.
 type Build struct {
-	Job          string
-	Result       model.BuildResult
-	Voting       bool
-	Duration     time.Duration
-	LogURL       string
-	FirstFailure string
-	Reason       string
+	Job    string
+	Result model.BuildResult
+	Voting bool
+	// SuccessMessage and FailureMessage replace the words SUCCESS and FAILURE.
+	SuccessMessage, FailureMessage string
+	Duration                       time.Duration
+	LogURL                         string
+	FirstFailure                   string
+	Reason                         string
 }
 
 // Messages replace the first line (Zuul: success-message and its kin).
-type Messages struct{ Success, Failure, MergeConflict, Footer string }
+type Messages struct{ Enqueue, Start, Success, Failure, MergeConflict, NoJobs, Dequeue, Footer string }
 
-// Default texts (FEATURES 10.1).
-const (
-	mergeConflictText = "Merge Failed.\n\nThis change or one of its cross-repo dependencies was unable to be automatically merged with the current state of its repository. Please rebase the change and upload a new patchset."
-	refusedText       = "This change was not merged by the code review system."
-)
+// Enqueued marks the report that a change entered.
+const Enqueued model.ItemResult = "ENQUEUED"
 
-// Start is the comment that says that jobs run. Fields that Zuul fills in are filled in.
-func Start(message, pipeline, url, buildSet string) string {
-	text := strings.NewReplacer("{pipeline.name}", pipeline, "{item_url}", url, "{status_url}", url).Replace(or(message, "Starting {pipeline.name} jobs."))
-	return text + "\n\n" + Marker(buildSet, model.ItemUndecided) + "\n"
+// Enqueue is the comment that says that a change entered; empty if there is
+// nothing to say.
+func Enqueue(i Item) string {
+	i.Result = Enqueued
+	return notice(i, expand(i.Messages.Enqueue, i))
+}
+
+// Start is the comment that says that jobs run.
+func Start(i Item) string {
+	i.Result = model.ItemUndecided
+	return notice(i, expand(or(i.Messages.Start, startText), i))
+}
+
+// notice is a report without a result.
+func notice(i Item, text string) string {
+	if text == "" && i.Messages.Footer == "" {
+		return ""
+	}
+	return strings.TrimLeft(text+"\n"+ending(i), "\n")
+}
+
+// ending of every report: the footer, and the mark.
+func ending(i Item) string {
+	text := ""
+	if i.Messages.Footer != "" {
+		text = "\n" + i.Messages.Footer + "\n"
+	}
+	return text + "\n" + Marker(i.BuildSet, i.Result) + "\n"
 }
 
 // Marker is hidden in a comment: it is how a report that was made already is recognised.
@@ -68,8 +138,11 @@ func Marker(buildSet string, result model.ItemResult) string {
 	return fmt.Sprintf("<!-- gozer: %s %s -->", buildSet, result)
 }
 
-// Comment is the text of the report.
+// Comment is the text of the report; empty if there is nothing to say.
 func Comment(i Item) string {
+	if i.Result == model.ItemNoJobs {
+		return notice(i, expand(i.Messages.NoJobs, i))
+	}
 	var b strings.Builder
 	b.WriteString(headline(i))
 	b.WriteString("\n")
@@ -79,42 +152,74 @@ func Comment(i Item) string {
 	if i.Details != "" {
 		b.WriteString("\n" + i.Details + "\n")
 	}
-	if len(i.Builds) > 0 {
-		b.WriteString("\n| job | result | time | log |\n|---|---|---|---|\n")
-		for _, build := range i.Builds {
-			b.WriteString(row(build))
-		}
+	b.WriteString(table(i.Builds))
+	if len(i.Related) > 0 {
+		b.WriteString("\n" + related(i.Related))
 	}
 	if next := whatNext(i); next != "" {
 		b.WriteString("\n" + next + "\n")
 	}
-	if i.Messages.Footer != "" {
-		b.WriteString("\n" + i.Messages.Footer + "\n")
-	}
-	b.WriteString("\n" + Marker(i.BuildSet, i.Result) + "\n")
-	return b.String()
+	return b.String() + ending(i)
 }
 
+// headline says what happened: first in the words that the pipeline or the
+// default gives, then why.
 func headline(i Item) string {
+	in := " (" + i.Pipeline + ")"
 	switch i.Result {
 	case model.ItemSuccess:
-		return or(i.Messages.Success, "Build succeeded.") + " (" + i.Pipeline + ")"
+		return or(i.Messages.Success, successText) + in
 	case model.ItemMergeConflict:
 		return or(i.Messages.MergeConflict, mergeConflictText)
 	case model.ItemMergeFailure:
-		return refusedText + "\n\n" + i.Reason
+		return mergeFailure(i)
 	case model.ItemDequeued:
-		return "Build canceled. (" + i.Pipeline + ")\n\n" + i.Reason
+		return because(or(i.Messages.Dequeue, dequeueText)+in, i.Reason)
 	case model.ItemConfigError:
-		return or(i.Messages.Failure, "Build failed.") + " (" + i.Pipeline + ")\n\nThe configuration that this change proposes is wrong."
-	case model.ItemNoJobs:
-		return or(i.Messages.Failure, "Build failed.") + " (" + i.Pipeline + ")\n\nThe project runs no jobs for this change in this pipeline."
+		return configError(i)
 	}
-	text := or(i.Messages.Failure, "Build failed.") + " (" + i.Pipeline + ")"
-	if len(i.Builds) == 0 && i.Reason != "" {
-		text += "\n\n" + i.Reason
+	switch {
+	case i.Cause == NeedsGone:
+		return because(NeedGone(len(i.Changes), i.Needed), i.Reason)
+	case i.Cause == NeedsInvalid:
+		return because(needInvalidText, i.Reason)
+	case i.Cause == LostRequirement:
+		return because(RequirementLost(len(i.Changes)), i.Reason)
+	case len(i.Changes) > 1:
+		return cycleFailedText
+	case len(i.Builds) == 0:
+		return because(or(i.Messages.Failure, failureText)+in, i.Reason)
 	}
-	return text
+	return or(i.Messages.Failure, failureText) + in
+}
+
+func mergeFailure(i Item) string {
+	switch i.Cause {
+	case NotPrepared:
+		return because(mergerText, i.Reason)
+	case LostRequirement:
+		return because(RequirementLost(len(i.Changes)), i.Reason)
+	}
+	return because(NotMerged(len(i.Changes)), i.Reason)
+}
+
+func configError(i Item) string {
+	switch {
+	case i.Cause == NeedsConfigProject:
+		return because(configProjectText, ConfigErrors(i.ConfigErrors))
+	case i.Cause == NeedsInvalid:
+		return because(needInvalidText, i.Reason)
+	case len(i.ConfigErrors) > 0:
+		return ConfigErrors(i.ConfigErrors)
+	}
+	return or(i.Reason, "Unknown configuration error")
+}
+
+func because(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + "\n\n" + reason
 }
 
 func or(text, otherwise string) string {
@@ -131,57 +236,13 @@ func testedOn(i Item) string {
 	return strings.Join(append([]string{i.Base}, i.Ahead...), " + ")
 }
 
-func row(b Build) string {
-	result := string(b.Result)
-	if b.Result.Failed() {
-		result = "**" + result + "**"
-	}
-	if !b.Voting {
-		result += " (non-voting)"
-	}
-	took := ""
-	if b.Duration > 0 {
-		took = b.Duration.Round(time.Second).String()
-	}
-	log := ""
-	if b.LogURL != "" {
-		log = "[log](" + b.LogURL + ")"
-	}
-	if text := or(b.FirstFailure, b.Reason); text != "" && b.Result != model.Success {
-		log = strings.TrimSpace(log + " " + code(text))
-	}
-	return fmt.Sprintf("| %s | %s | %s | %s |\n", cell(b.Job), result, took, log)
-}
-
-const maxQuoted = 200
-
-// code quotes hostile text in a table: one line, no way out of the quotes.
-func code(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '`':
-			return '\''
-		case r == '|':
-			return '¦'
-		case r < ' ' || r == 0x7f:
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if r := []rune(strings.TrimSpace(text)); len(r) > maxQuoted {
-		text = string(r[:maxQuoted]) + "…"
-	}
-	return "`" + strings.TrimSpace(text) + "`"
-}
-
-func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(text)
-}
-
 func whatNext(i Item) string {
 	switch i.Result {
 	case model.ItemSuccess, model.ItemDequeued, model.ItemUndecided:
 		return ""
+	}
+	if i.Cause == NeedsGone || i.Cause == NeedsInvalid || i.Cause == NeedsConfigProject {
+		return afterNeeds(i)
 	}
 	again := ""
 	switch {
@@ -194,6 +255,21 @@ func whatNext(i Item) string {
 		return "This change was taken out of the queue. Push a fix and have it approved." + again
 	}
 	return "Push a fix." + again
+}
+
+// afterNeeds says what to do with a change that waits for another to be mended.
+func afterNeeds(i Item) string {
+	when := "when what it needs is mended."
+	if i.Cause == NeedsConfigProject {
+		when = "when what it needs is merged."
+	}
+	switch {
+	case i.Merges:
+		return "This change was taken out of the queue. Have it approved again " + when
+	case i.Recheck:
+		return "Comment `recheck` " + when
+	}
+	return "Push it again " + when
 }
 
 const maxDescription = 140

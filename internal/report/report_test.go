@@ -33,11 +33,56 @@ func TestComment(t *testing.T) {
 			i.Result, i.Reason = model.ItemMergeFailure, "The branch is protected: 1 approval is missing."
 		},
 		"config-error": func(i *Item) {
-			i.Result, i.Details = model.ItemConfigError, "```\nacme/web .zuul.yaml:3:5: unknown attribute\n```"
+			i.Result = model.ItemConfigError
+			i.ConfigErrors = []ConfigError{
+				{Project: "git.example/acme/web", Branch: "main", Text: "acme/web .zuul.yaml:3:5: unknown attribute \"nodset\" of job \"unit\"\n   3 |     nodset: debian"},
+				{Project: "git.example/acme/web", Branch: "main", Text: "acme/web .zuul.yaml:9:1: another"},
+				{Project: "git.example/acme/api", Branch: "stable", Text: "acme/api zuul.yaml:1:1: a third"},
+			}
 		},
-		"dequeued": func(i *Item) { i.Result, i.Reason = model.ItemDequeued, "patchset 2 was uploaded" },
-		"need-failed": func(i *Item) {
-			i.Result, i.Reason = model.ItemFailure, "This change depends on a change that failed to merge."
+		"freeze-error": func(i *Item) {
+			i.Result, i.Reason = model.ItemConfigError, FreezeError("Job unit depends on build which was not run.")
+		},
+		"needs-config-project": func(i *Item) {
+			i.Result, i.Cause = model.ItemConfigError, NeedsConfigProject
+			i.ConfigErrors = []ConfigError{{Project: "git.example/acme/web", Branch: "main", Text: "acme/web .zuul.yaml:3:5: job \"new\" is not defined"}}
+		},
+		"needs-invalid": func(i *Item) {
+			i.Result, i.Cause, i.Reason = model.ItemFailure, NeedsInvalid, "it needs acme/api#11: 1 errors in the proposed configuration"
+		},
+		"dequeued": func(i *Item) {
+			i.Result, i.Reason, i.Builds = model.ItemDequeued, "patchset 2 was uploaded", []Build{passed}
+		},
+		"dequeue-message": func(i *Item) { i.Result, i.Messages.Dequeue = model.ItemDequeued, "Gone: {item_url} stays." },
+		"need-gone": func(i *Item) {
+			i.Result, i.Cause, i.Needed, i.Reason = model.ItemFailure, NeedsGone, []string{"https://git/11"}, "it needs acme/api#11, which will not merge"
+		},
+		"needs-gone": func(i *Item) {
+			i.Result, i.Cause, i.Needed, i.Merges, i.Recheck = model.ItemFailure, NeedsGone, []string{"https://git/11", "https://git/12"}, false, true
+			i.Changes = []model.Change{{Number: 1}, {Number: 2}}
+		},
+		"requirement": func(i *Item) {
+			i.Result, i.Cause, i.Reason = model.ItemMergeFailure, LostRequirement, "it became a draft"
+		},
+		"not-prepared": func(i *Item) {
+			i.Result, i.Cause, i.Reason = model.ItemMergeFailure, NotPrepared, "the branch stable does not exist"
+		},
+		"cycle": func(i *Item) {
+			i.Result, i.Builds, i.Changes = model.ItemFailure, []Build{failed, passed}, []model.Change{{Number: 1}, {Number: 2}}
+			i.Related = []Related{{URL: "https://git/1"}, {URL: "https://git/2", ConfigError: true}}
+		},
+		"fail-fast": func(i *Item) {
+			i.Result, i.Builds = model.ItemFailure, []Build{failed, {Job: "slow", Result: model.Canceled, Voting: true, Reason: "Canceled: job unit failed, and the project asks for fail-fast"}}
+		},
+		"child-jobs": func(i *Item) {
+			left := Build{Job: "left", Result: model.Skipped, Voting: true, Reason: model.SkippedByChildJobs + "unit"}
+			i.Result, i.Builds = model.ItemFailure, []Build{failed, left, left, {Job: "after", Result: model.Skipped, Voting: true, Reason: "Skipped due to failed job unit"}}
+		},
+		"messages": func(i *Item) {
+			a, b := failed, passed
+			a.FailureMessage, b.SuccessMessage = "broken | see the\nwiki", "all <b>fine</b>"
+			i.Result, i.Builds = model.ItemFailure, []Build{a, b}
+			i.Messages = Messages{Failure: "It did not work.", Footer: "Questions: #ci"}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,13 +122,81 @@ func TestHostileTextStaysInItsCell(t *testing.T) {
 	}
 }
 
-func TestStart(t *testing.T) {
-	got := Start("", "gate", "https://gozer/x", "bs-1")
-	if want := "Starting gate jobs.\n\n<!-- gozer: bs-1  -->\n"; got != want {
+func TestBeginnings(t *testing.T) {
+	item := Item{Pipeline: "gate", URL: "https://gozer/x", BuildSet: "bs-1",
+		Change: model.Change{Project: model.Project{Hostname: "git", Name: "acme/api"}, Number: 11, Patchset: "3f2c", Branch: "main", URL: "https://git/11"}}
+	item.Changes = []model.Change{item.Change, {Project: model.Project{Name: "acme/web"}, Number: 7}}
+	for name, tc := range map[string]struct{ message, want string }{
+		"default":          {"", "Starting gate jobs."},
+		"item":             {"{pipeline.name}: {item_url} {status_url}", "gate: https://gozer/x https://gozer/x"},
+		"change":           {"{change.project} {change.project.canonical_name} {change.number},{change.patchset} {change.branch} {change.url}", "acme/api git/acme/api 11,3f2c main https://git/11"},
+		"changes":          {"{change} {changes} {changes[1].number}", "acme/api#11 acme/api#11, acme/web#7 7"},
+		"format":           {"{change.number!r:>10}", "11"},
+		"braces":           {"{{pipeline.name}} {{}}", "{pipeline.name} {}"},
+		"no field":         {"{nobody} {change.secret} {changes[9].number} {changes[x]} {}", "{nobody} {change.secret} {changes[9].number} {changes[x]} {}"},
+		"open":             {"{pipeline.name {change.number", "{pipeline.name {change.number"},
+		"closed":           {"pipeline.name} }{", "pipeline.name} }{"},
+		"percent and back": {`%s $1 \1`, `%s $1 \1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := item
+			i.Messages.Start, i.Messages.Enqueue, i.Messages.NoJobs = tc.message, tc.message, tc.message
+			if diff := cmp.Diff(tc.want+"\n\n<!-- gozer: bs-1  -->\n", Start(i)); diff != "" {
+				t.Errorf("start (-want +got):\n%s", diff)
+			}
+			if tc.message == "" {
+				tc.want = ""
+			}
+			for mark, got := range map[string]string{"ENQUEUED": Enqueue(i), "NO_JOBS": Comment(withResult(i, model.ItemNoJobs))} {
+				want := ""
+				if tc.want != "" {
+					want = tc.want + "\n\n<!-- gozer: bs-1 " + mark + " -->\n"
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", mark, diff)
+				}
+			}
+		})
+	}
+	item.Messages.Footer = "Questions: #ci"
+	if got, want := Enqueue(item), "Questions: #ci\n\n<!-- gozer: bs-1 ENQUEUED -->\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := Start("{pipeline.name}: {item_url}", "gate", "https://gozer/x", "bs-1"); !strings.HasPrefix(got, "gate: https://gozer/x\n") {
-		t.Error(got)
+}
+
+func withResult(i Item, r model.ItemResult) Item {
+	i.Result = r
+	return i
+}
+
+// The sentences are what people search for.
+func TestTexts(t *testing.T) {
+	one, two := []string{"u1"}, []string{"u1", "u2"}
+	for want, got := range map[string]string{
+		"This change depends on a change that failed to merge.\n\nChange u1 is needed.":                          NeedGone(1, one),
+		"These changes depend on a change that failed to merge.\n\nChanges u1, u2 are needed.":                   NeedGone(2, two),
+		"This change depends on a change that failed to merge.":                                                  NeedGone(0, nil),
+		"This change is unable to merge due to a missing merge requirement.":                                     RequirementLost(1),
+		"These changes are unable to merge due to a missing merge requirement.":                                  RequirementLost(2),
+		"This change was not merged by the code review system.":                                                  NotMerged(0),
+		"These changes were not merged by the code review system.":                                               NotMerged(2),
+		"Change u1 can not be merged.":                                                                           CanNotMerge(one),
+		"Changes u1, u2 can not be merged.":                                                                      CanNotMerge(two),
+		"Dependency cycle change u1 abandoned.":                                                                  CycleAbandoned("u1"),
+		"Dependency cycle detected and project a/b doesn't allow circular dependencies":                          CycleForbidden("a/b"),
+		"Change 1 in project a/b does not share a change queue with 2 in c/d":                                    QueueMismatch(1, "a/b", 2, "c/d"),
+		"Unable to enqueue change: 3 additional changes would exceed pipeline max of 5 under current conditions": PipelineLimit(3, 5),
+		"6 changes to enqueue greater than pipeline max of 5":                                                    PipelineLimit(6, 5),
+		"Unable to freeze job graph: Job x not defined":                                                          FreezeError("Job x not defined"),
+		"Comments left for invalid file a.go":                                                                    BadFile("a.go"),
+		"Skipped 1 job":                                                                                          skipped(1),
+		"Skipped 3 jobs":                                                                                         skipped(3),
+		"Related changes:\n  - u1\n  - u2 (config error)\n":                                                      related([]Related{{URL: "u1"}, {URL: "u2", ConfigError: true}}),
+		"Gozer encountered a syntax error while parsing its configuration in the repo a/b on branch main.  The problem was:\n\n    x": ConfigErrors([]ConfigError{{"a/b", "main", "x"}}),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// table of the builds. Jobs that another one left out on purpose are only counted.
+func table(builds []Build) string {
+	var rows strings.Builder
+	left := 0
+	for _, b := range builds {
+		if b.Result == model.Skipped && strings.HasPrefix(b.Reason, model.SkippedByChildJobs) {
+			left++
+			continue
+		}
+		rows.WriteString(row(b))
+	}
+	text := ""
+	if rows.Len() > 0 {
+		text = "\n| job | result | time | log |\n|---|---|---|---|\n" + rows.String()
+	}
+	if left > 0 {
+		text += "\n" + skipped(left) + "\n"
+	}
+	return text
+}
+
+func row(b Build) string {
+	result := string(b.Result)
+	switch {
+	case b.Result == model.Success && b.SuccessMessage != "":
+		result = cell(cut(b.SuccessMessage))
+	case b.Result == model.Failure && b.FailureMessage != "":
+		result = cell(cut(b.FailureMessage))
+	}
+	// What was cancelled is not what failed.
+	if b.Result.Failed() && b.Result != model.Canceled {
+		result = "**" + result + "**"
+	}
+	if !b.Voting {
+		result += " (non-voting)"
+	}
+	took := ""
+	if b.Duration > 0 {
+		took = b.Duration.Round(time.Second).String()
+	}
+	log := ""
+	if b.LogURL != "" {
+		log = "[log](" + b.LogURL + ")"
+	}
+	if text := or(b.FirstFailure, b.Reason); text != "" && b.Result != model.Success {
+		log = strings.TrimSpace(log + " " + code(text))
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s |\n", cell(b.Job), result, took, log)
+}
+
+const maxQuoted = 200
+
+// code quotes hostile text in a table: one line, no way out of the quotes.
+func code(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '`':
+			return '\''
+		case r == '|':
+			return '¦'
+		case r < ' ' || r == 0x7f:
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	return "`" + cut(text) + "`"
+}
+
+func cut(text string) string {
+	text = strings.TrimSpace(text)
+	if r := []rune(text); len(r) > maxQuoted {
+		return strings.TrimSpace(string(r[:maxQuoted])) + "…"
+	}
+	return text
+}
+
+// cell is text in a table. A pipe is written by its number: a backslash before
+// it would be at the mercy of another one in the text.
+func cell(text string) string {
+	return strings.NewReplacer("|", "&#124;", "\r", " ", "\n", " ", "<", "&lt;").Replace(strings.ToValidUTF8(text, "?"))
+}
