@@ -21,6 +21,9 @@ import (
 func (r *Reconciler) report(ctx context.Context, s *scope, i *item, a gate.Action) error {
 	// What was counted was told before; the pipeline may be disabled since.
 	if !counted(s, i) {
+		if _, start := beginnings(&s.pipeline); a.Result != model.ItemDequeued && i.Status.Merged == nil {
+			r.reportStart(ctx, s, i, start)
+		}
 		if err := r.tell(ctx, s, i, a); err != nil {
 			return err
 		}

@@ -23,12 +23,18 @@ func (r *Reconciler) reportStarts(ctx context.Context, s *scope) {
 		if !i.Status.EnqueueReported && len(enqueue) > 0 && i.Annotations[gozer.AnnotationDequeue] == "" {
 			i.Status.EnqueueReported = r.courtesy(ctx, s, i, enqueue, report.Enqueued)
 		}
-		if i.buildSet == nil || !r.courtesy(ctx, s, i, start, model.ItemUndecided) {
-			continue
-		}
-		i.Status.StartReported = i.buildSet.Spec.Epoch
-		i.decide(r.Now(), "Started", jobsRun(i.buildSet.Spec.Jobs))
+		r.reportStart(ctx, s, i, start)
 	}
+}
+
+// reportStart tells that an item's jobs run; also when they were done before it
+// could be told.
+func (r *Reconciler) reportStart(ctx context.Context, s *scope, i *item, start []gozer.ReportAction) {
+	if i.buildSet == nil || i.Status.StartReported > 0 || !r.courtesy(ctx, s, i, start, model.ItemUndecided) {
+		return
+	}
+	i.Status.StartReported = i.buildSet.Spec.Epoch
+	i.decide(r.Now(), "Started", jobsRun(i.buildSet.Spec.Jobs))
 }
 
 // courtesy says whether the host could be told.
