@@ -151,6 +151,12 @@ e2e-down:
 bench: ## Run the Go benchmarks.
 	@go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/e2e')
 
+.PHONY: bench-sim
+BENCH_SIM = $(BIN)/gozerctl simulate --trace $(GOZER_SHARED)/traces/gate-2014-2020.jsonl --policy all,zuul+retry
+bench-sim: $(BIN)/gozerctl ## Play the recorded years under every policy: as recorded, and so dense that nodes are scarce.
+	@$(BENCH_SIM)
+	@echo; $(BENCH_SIM) --speed 200 --nodes 100
+
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Find what linters find; .golangci.yml says what and why.
 	@$(STEP) 'linted' $(BIN)/golangci-lint run ./...

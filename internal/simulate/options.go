@@ -1,0 +1,63 @@
+package simulate
+
+import "github.com/gozer-dev/gozer/internal/gate"
+
+// Options of one simulation.
+type Options struct {
+	// Nodes at once; 0 is no bound. A build takes one.
+	Nodes  int
+	Window gate.Window
+	// Batch is the most changes that are tested as one by the policies that do that.
+	Batch int
+	// Retry runs a failed voting build again, up to so many times, before it counts.
+	Retry int
+}
+
+// DefaultWindow is that of a pipeline that says nothing (Zuul's defaults).
+func DefaultWindow() gate.Window {
+	return gate.Window{Size: 20, Floor: 3, IncreaseLinear: true, IncreaseBy: 1, DecreaseBy: 2}
+}
+
+// Names of the policies, in the order in which they are compared.
+func Names() []string { return []string{"zuul", "optimistic", "serial", "batch", "tide", "oracle"} }
+
+// About a policy, in one line.
+func About(name string) string {
+	return map[string]string{
+		"zuul":       "every change on those ahead that do not fail, within the window",
+		"optimistic": "the same without a window",
+		"serial":     "one change at a time",
+		"batch":      "all that wait as one; a batch that fails is halved (bors)",
+		"tide":       "a batch and, beside it, one change; what passes first merges (Prow)",
+		"oracle":     "knows all results; what nobody can beat",
+	}[name]
+}
+
+// policy makes a policy; nil for a name that is not known.
+func policy(name string, o Options) Policy {
+	switch name {
+	case "zuul":
+		return newGated(o.Window)
+	case "optimistic":
+		return newGated(gate.Window{})
+	case "serial":
+		return &serial{}
+	case "batch":
+		return &batch{most: o.Batch}
+	case "tide":
+		return &tide{most: o.Batch}
+	case "oracle":
+		return &oracle{}
+	}
+	return nil
+}
+
+// Simulate plays a workload under a policy. The name must be one of Names.
+func Simulate(load Workload, name string, o Options) Result {
+	w := &World{policy: policy(name, o), opts: o, load: load, runs: make([]int, len(load.Changes)), res: newRecorder(load)}
+	if _, ok := w.policy.(*oracle); ok {
+		w.opts.Retry = 0 // it needs none
+	}
+	w.play()
+	return w.res.result(name)
+}

@@ -1,0 +1,150 @@
+package simulate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// gated is the real queue engine with one queue.
+type gated struct {
+	queue gate.Queue
+	// entries by the item's name; an item is one entry of a change.
+	entries map[string]*entry
+	byRun   map[*Run]*entry
+	n       int
+}
+
+type entry struct {
+	change *Change
+	id     string
+	number int
+	run    *Run
+	// epoch that the run is for.
+	epoch int
+}
+
+func newGated(window gate.Window) *gated {
+	return &gated{queue: gate.Queue{Merges: true, Window: window}, entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
+}
+
+func (g *gated) Arrive(w *World, c *Change) {
+	g.n++
+	id := fmt.Sprintf("%d", g.n)
+	g.entries[id] = &entry{change: c, id: id, number: g.n}
+	g.queue.Items = append(g.queue.Items, gate.Item{ID: id, Name: c.Name, Live: true})
+	g.settle(w)
+}
+
+func (g *gated) Moved(w *World, r *Run) {
+	e := g.byRun[r]
+	if e == nil || e.run != r || !r.Failed && !r.Done {
+		return
+	}
+	for i := range g.queue.Items {
+		it := &g.queue.Items[i]
+		if it.ID != e.id || it.Epoch != e.epoch {
+			continue
+		}
+		it.Facts.Failing, it.Facts.Complete = r.Failed, r.Done
+		if r.Failed {
+			it.Facts.Reason = "a job failed"
+		}
+	}
+	g.settle(w)
+}
+
+// settle plans and acts until nothing is left to do. Preparing takes no time.
+func (g *gated) settle(w *World) {
+	for {
+		actions := gate.Plan(g.queue)
+		if len(actions) == 0 && !g.prepare(w) {
+			return
+		}
+		for _, a := range actions {
+			g.note(w, a)
+		}
+		g.queue = gate.Apply(g.queue, actions)
+		for _, a := range actions {
+			g.perform(w, a)
+		}
+		g.prepare(w)
+		w.res.length(w.Now, len(g.queue.Items))
+	}
+}
+
+// note ends what a reset or a removal throws away, and counts it.
+func (g *gated) note(w *World, a gate.Action) {
+	e := g.entries[a.Item]
+	switch a.Kind {
+	case gate.Reset:
+		if e.run != nil {
+			w.res.restart(cause(a.Why), len(e.run.builds))
+		}
+		g.drop(w, e)
+	case gate.Halt, gate.Remove:
+		g.drop(w, e)
+	}
+}
+
+func (g *gated) drop(w *World, e *entry) {
+	w.Cancel(e.run)
+	delete(g.byRun, e.run)
+	e.run = nil
+}
+
+// cause of a reset without the names of the changes.
+func cause(why string) string {
+	switch {
+	case strings.Contains(why, "failed"):
+		return "a change ahead failed"
+	case strings.Contains(why, "left"):
+		return "a change ahead left"
+	}
+	return "the state ahead is another one"
+}
+
+// prepare starts the jobs of items that are worked on. It says whether there were any.
+func (g *gated) prepare(w *World) bool {
+	some := false
+	for i := range g.queue.Items {
+		it := &g.queue.Items[i]
+		e := g.entries[it.ID]
+		if !it.Active || it.Halted || it.Facts.Prepared || it.Epoch == 0 {
+			continue
+		}
+		some = true
+		e.epoch = it.Epoch
+		e.run = w.Start(e.number, e.change)
+		g.byRun[e.run] = e
+		it.Facts = gate.Facts{Prepared: true, Jobs: len(e.run.builds)}
+	}
+	return some
+}
+
+func (g *gated) perform(w *World, a gate.Action) {
+	if !a.Kind.Outside() {
+		return
+	}
+	e := g.entries[a.Item]
+	for i := range g.queue.Items {
+		it := &g.queue.Items[i]
+		if it.ID != a.Item {
+			continue
+		}
+		switch a.Kind {
+		case gate.Lookup:
+			it.Host.Known = true
+		case gate.Merge:
+			it.Host.Merged = true
+			w.Merge(e.change, e.run)
+		case gate.Report:
+			it.Reported = a.Result
+			if a.Result != model.ItemSuccess {
+				w.Eject(e.change, e.run)
+			}
+		}
+	}
+}

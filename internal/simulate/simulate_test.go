@@ -1,0 +1,226 @@
+package simulate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// three is a load of which everything can be counted by hand: A, B and C enter
+// together; B is bad. Each has one job of 10 minutes; B's fails after 5.
+const three = `
+{"change":1,"patchset":1,"enqueued":1000,"finished":1600,"result":"succeeded","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600}]}
+{"change":2,"patchset":1,"enqueued":1000,"finished":1600,"result":"failed","merged":false,"builds":[{"job":"unit","result":"FAILURE","voting":true,"s":300}]}
+{"change":3,"patchset":1,"enqueued":1000,"finished":1600,"result":"succeeded","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600}]}
+`
+
+func parsed(t *testing.T, text string) Workload {
+	t.Helper()
+	load, err := Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return load
+}
+
+func options() Options { return Options{Window: DefaultWindow(), Batch: 20} }
+
+func summary(r Result) string {
+	return fmt.Sprintf("merged %d in %s; builds %d, %d discarded; %.2f node-hours, %.2f discarded; ejected %d falsely, %d rightly; peak %d; %v",
+		r.Merged, span(r.MakespanSeconds), r.BuildsStarted, r.BuildsDiscarded, r.NodeHours, r.NodeHoursDiscarded, r.FalseEjections, r.TrueEjections, r.NodesPeak, r.Restarts)
+}
+
+func TestPoliciesByHand(t *testing.T) {
+	for name, want := range map[string]string{
+		// C is reset when B fails after 5 minutes, and takes 10 again.
+		"zuul":       "merged 2 in 15m00s; builds 4, 1 discarded; 0.50 node-hours, 0.08 discarded; ejected 0 falsely, 1 rightly; peak 3; map[a change ahead failed:1]",
+		"optimistic": "merged 2 in 15m00s; builds 4, 1 discarded; 0.50 node-hours, 0.08 discarded; ejected 0 falsely, 1 rightly; peak 3; map[a change ahead failed:1]",
+		"serial":     "merged 2 in 25m00s; builds 3, 0 discarded; 0.42 node-hours, 0.00 discarded; ejected 0 falsely, 1 rightly; peak 1; map[]",
+		// A alone, as it came first; then B and C together for 10 minutes, then B for 5 and C for 10.
+		"batch": "merged 2 in 35m00s; builds 4, 1 discarded; 0.58 node-hours, 0.17 discarded; ejected 0 falsely, 1 rightly; peak 1; map[a batch failed and is halved:1]",
+		// A alone and, beside it, A and B: the batch fails with A's success. Then B alone and B and C: ...
+		"tide":   "merged 2 in 25m00s; builds 5, 2 discarded; 0.67 node-hours, 0.25 discarded; ejected 0 falsely, 1 rightly; peak 2; map[a batch failed:1 a change of the batch failed alone:1]",
+		"oracle": "merged 2 in 10m00s; builds 3, 0 discarded; 0.42 node-hours, 0.00 discarded; ejected 0 falsely, 1 rightly; peak 3; map[]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(want, summary(Simulate(parsed(t, three), name, options()))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// flaky is a good change whose first two passes failed with other jobs each.
+const flaky = `
+{"change":1,"patchset":1,"enqueued":1000,"finished":1600,"result":"failed","merged":true,"builds":[{"job":"unit","result":"FAILURE","voting":true,"s":600},{"job":"docs","result":"SUCCESS","voting":true,"s":60}]}
+{"change":1,"patchset":1,"enqueued":2800,"finished":3400,"result":"failed","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600},{"job":"docs","result":"TIMED_OUT","voting":true,"s":60}]}
+{"change":1,"patchset":1,"enqueued":4600,"finished":5200,"result":"succeeded","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600},{"job":"docs","result":"SUCCESS","voting":true}]}
+`
+
+func TestReplayOfAFlakyChange(t *testing.T) {
+	load := parsed(t, flaky)
+	if load.Back != 20*time.Minute {
+		t.Errorf("it comes back after %v", load.Back)
+	}
+	for name, tc := range map[string]struct {
+		retry int
+		want  string
+	}{
+		// 10 minutes, back after 20, 10 minutes, back after 20, 10 minutes.
+		"none": {0, "merged 1 in 1h10m; builds 6, 0 discarded; 0.55 node-hours, 0.00 discarded; ejected 2 falsely, 0 rightly; peak 2; map[]"},
+		// The unit job is run again, and passes as it did in the second pass.
+		"one": {1, "merged 1 in 20m00s; builds 3, 0 discarded; 0.35 node-hours, 0.00 discarded; ejected 0 falsely, 0 rightly; peak 2; map[a failed build is run again:1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options()
+			o.Retry = tc.retry
+			if diff := cmp.Diff(tc.want, summary(Simulate(load, "zuul", o))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestNodesAreShared(t *testing.T) {
+	o := options()
+	o.Nodes = 1
+	got := Simulate(parsed(t, three), "zuul", o)
+	want := "merged 2 in 25m00s; builds 3, 0 discarded; 0.42 node-hours, 0.00 discarded; ejected 0 falsely, 1 rightly; peak 1; map[a change ahead failed:1]"
+	if diff := cmp.Diff(want, summary(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTracesThatAreWrong(t *testing.T) {
+	good := `{"change":1,"patchset":1,"enqueued":1000,"finished":1600,"result":"succeeded","merged":true,"builds":[]}`
+	for name, tc := range map[string]struct{ text, want string }{
+		"empty":         {" \n\n", "the trace is empty"},
+		"not JSON":      {good + "\nhello\n", "line 2 is no pass"},
+		"a list":        {"[]", "line 1 is no pass"},
+		"no change":     {`{"result":"failed"}`, "line 1: change 0, patchset 0"},
+		"no time":       {`{"change":1,"patchset":1,"result":"failed"}`, "line 1: `enqueued` is 0"},
+		"other result":  {`{"change":1,"patchset":1,"enqueued":5,"result":"maybe"}`, "must be succeeded or failed"},
+		"negative time": {`{"change":1,"patchset":1,"enqueued":5,"result":"failed","builds":[{"job":"a","s":-1}]}`, "job a ran for -1 seconds"},
+		"no job":        {`{"change":1,"patchset":1,"enqueued":5,"result":"failed","builds":[{"s":1}]}`, "a build has no `job`"},
+		"a huge line":   {strings.Repeat(" ", maxLine+1) + good, "cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Parse(strings.NewReader(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want one with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestOddTraces are played to their end all the same.
+func TestOddTraces(t *testing.T) {
+	for name, text := range map[string]string{
+		"no builds":               `{"change":1,"patchset":1,"enqueued":5,"result":"failed","merged":false,"builds":[]}`,
+		"no builds and merged":    `{"change":1,"patchset":1,"enqueued":5,"result":"failed","merged":true}`,
+		"failed without failure":  `{"change":1,"patchset":1,"enqueued":5,"result":"failed","builds":[{"job":"a","result":"SUCCESS","voting":true}]}`,
+		"only non-voting":         `{"change":1,"patchset":1,"enqueued":5,"result":"failed","builds":[{"job":"a","result":"FAILURE","voting":false,"s":5}]}`,
+		"succeeded, never merged": `{"change":1,"patchset":1,"enqueued":5,"result":"succeeded","merged":false,"builds":[{"job":"a","result":"FAILURE","voting":false,"s":5}]}`,
+		"a job twice":             `{"change":1,"patchset":1,"enqueued":5,"result":"failed","builds":[{"job":"a","result":"FAILURE"},{"job":"a","result":"SUCCESS"}]}`,
+		"other fields":            `{"change":1,"patchset":1,"enqueued":5,"x":[],"result":"succeeded","builds":[{"job":"a","result":"SUCCESS","s":0,"y":1}]}`,
+		"finished before":         `{"change":1,"patchset":1,"enqueued":50,"finished":5,"result":"failed","merged":true,"builds":[{"job":"a","result":"FAILURE"}]}`,
+	} {
+		for _, policy := range Names() {
+			t.Run(name+"/"+policy, func(t *testing.T) {
+				load := parsed(t, text)
+				got := Simulate(load, policy, options())
+				if f := load.Facts(); got.Merged != f.Good || got.TrueEjections != f.Bad {
+					t.Errorf("%+v: %s", f, summary(got))
+				}
+			})
+		}
+	}
+}
+
+// TestEveryPolicy: whatever comes, all good changes merge, no bad one does, the
+// nodes suffice, what is discarded was started, and the oracle discards nothing.
+func TestEveryPolicy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := Synthetic{N: rapid.IntRange(1, 40).Draw(t, "n"), Rate: rapid.Float64Range(0.1, 500).Draw(t, "rate"),
+			Bad: rapid.Float64Range(0, 0.6).Draw(t, "bad"), Flake: rapid.Float64Range(0, 0.6).Draw(t, "flake"),
+			Jobs: []SyntheticJob{{"a", time.Minute}, {"b", 10 * time.Minute}}, Back: time.Duration(rapid.IntRange(0, 3600).Draw(t, "back")) * time.Second}
+		load := s.Workload(rapid.Uint64().Draw(t, "seed"))
+		o := options()
+		o.Window.Size = rapid.IntRange(0, 5).Draw(t, "window")
+		o.Nodes, o.Retry, o.Batch = rapid.IntRange(0, 4).Draw(t, "nodes"), rapid.IntRange(0, 3).Draw(t, "retry"), rapid.IntRange(1, 6).Draw(t, "batch")
+		f := load.Facts()
+		for _, name := range Names() {
+			r := Simulate(load, name, o)
+			switch {
+			case r.Merged != f.Good || r.TrueEjections != f.Bad:
+				t.Fatalf("%s: %s of %+v", name, summary(r), f)
+			case o.Nodes > 0 && r.NodesPeak > o.Nodes:
+				t.Fatalf("%s: %d nodes of %d", name, r.NodesPeak, o.Nodes)
+			case r.BuildsDiscarded > r.BuildsStarted || r.NodeHoursDiscarded > r.NodeHours+0.001:
+				t.Fatalf("%s: %s", name, summary(r))
+			case name == "oracle" && (r.BuildsDiscarded > 0 || r.FalseEjections > 0):
+				t.Fatalf("the oracle: %s", summary(r))
+			}
+		}
+		if first, again := fmt.Sprint(Simulate(load, "zuul", o)), fmt.Sprint(Simulate(load, "zuul", o)); first != again {
+			t.Fatalf("twice the same gives\n%s\n%s", first, again)
+		}
+	})
+}
+
+// TestRecordedTrace plays the years that were recorded. That a failed build is
+// run again once takes nine of ten false ejections away, and costs less.
+func TestRecordedTrace(t *testing.T) {
+	shared := os.Getenv("GOZER_SHARED")
+	if shared == "" {
+		shared = "../../../shared"
+	}
+	file, err := os.Open(filepath.Join(shared, "traces/gate-2014-2020.jsonl"))
+	if err != nil {
+		t.Fatalf("%v; GOZER_SHARED says where the recorded data is", err)
+	}
+	defer file.Close()
+	load, err := Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := Simulate(load, "zuul", options())
+	o := options()
+	o.Retry = 1
+	retried := Simulate(load, "zuul", o)
+	if f := load.Facts(); plain.Merged != f.Good || retried.Merged != f.Good {
+		t.Errorf("%d and %d merged of %+v", plain.Merged, retried.Merged, f)
+	}
+	if 10*retried.FalseEjections > plain.FalseEjections || retried.NodeHours > 1.05*plain.NodeHours {
+		t.Errorf("without: %s\nwith: %s", summary(plain), summary(retried))
+	}
+}
+
+func TestSyntheticThatIsWrong(t *testing.T) {
+	for text, want := range map[string]string{
+		"n":                "is not of the form key=value",
+		"n=0":              "a number from 1 to 1000000",
+		"rate=fast":        "changes an hour",
+		"rate=NaN":         "changes an hour",
+		"p_fail=1":         "a share from 0 to 0.99",
+		"p_flake=NaN":      "a share from 0 to 0.99",
+		"jobs=0":           "1 to 1000",
+		"jobs=unit":        "jobs with durations",
+		"back=soon":        "a duration is needed",
+		"color=red,n=5":    `"color" is not known; the keys are n, rate`,
+		"jobs=unit:10m+:5": "jobs with durations",
+	} {
+		if _, err := ParseSynthetic(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", text, err, want)
+		}
+	}
+	s, err := ParseSynthetic("n=7, rate=60/h,jobs=unit:10m+lint:90s,p_fail=0.5")
+	if err != nil || s.N != 7 || s.Rate != 60 || len(s.Jobs) != 2 || s.Jobs[1].Takes != 90*time.Second || s.Bad != 0.5 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
