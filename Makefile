@@ -147,6 +147,10 @@ e2e-run:
 e2e-down:
 	@$(MAKE) --no-print-directory $(E2E) cluster-down
 
+.PHONY: model-check
+model-check: ## Search every state of small worlds around the queue engine: minutes, gigabytes.
+	@go test ./internal/gate/modelcheck -count=1 -run TestWorlds -exhaustive -v -timeout 60m
+
 .PHONY: bench
 bench: ## Run the Go benchmarks.
 	@go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/e2e')
