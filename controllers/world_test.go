@@ -99,6 +99,9 @@ type world struct {
 	// dieAfter, when it is positive, ends the manager after so many writes.
 	dieAfter atomic.Int64
 
+	// tick is how often the kubelet and those who wait look at the cluster.
+	tick time.Duration
+
 	mu sync.Mutex
 	// results decides what an executor says; nil lets it run on.
 	results func(spec buildspec.Spec) *buildspec.Outcome
@@ -114,7 +117,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n)}
+	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n), tick: 20 * time.Millisecond}
 	w.keys = projectkeys.New(c, w.operator)
 	w.results = func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} }
 	store, err := gitrepo.NewStore(gitrepo.Options{Root: t.TempDir(), AllowFile: true})
@@ -247,7 +250,7 @@ func (d *deadly) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // kubelet plays the nodes of the cluster for the tenant's Pods.
 func (w *world) kubelet(ctx context.Context) {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(w.tick)
 	defer tick.Stop()
 	for {
 		select {
@@ -364,7 +367,7 @@ const patience = 30 * time.Second
 // eventually waits until the check has no complaint; on time-out it is the failure.
 func (w *world) eventually(what string, check func() string) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(patience * w.tick / (20 * time.Millisecond)) // who looks seldom has many beside him
 	complaint := ""
 	for time.Now().Before(deadline) {
 		if complaint = check(); complaint == "" {
@@ -373,7 +376,7 @@ func (w *world) eventually(what string, check func() string) {
 		select {
 		case <-w.t.Context().Done():
 			w.t.Fatal(w.t.Context().Err())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(w.tick):
 		}
 	}
 	w.t.Fatalf("%s: still %s\n%s", what, complaint, w.dump())

@@ -3,6 +3,7 @@ package modelcheck
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Outcome of a search.
@@ -40,10 +41,13 @@ type node struct {
 	number uint32
 }
 
+// batch of nodes: what a worker takes at once, and what is freed at once.
+const batch = 1024
+
 // worker explores a part of each layer.
 type worker struct {
 	*search
-	next []node
+	next [][]node
 	// origins of the states that it was the first to see.
 	origins []origin
 	// edges are the fair steps: from, how many, and where to.
@@ -69,7 +73,7 @@ func Check(w World, e Engine, workers, limit int) Outcome {
 	first.state.canonical()
 	first.state.encode(&crew[0].buffer)
 	first.number, _ = s.seen.add(crew[0].buffer.print())
-	frontier := []node{first}
+	frontier := [][]node{{first}}
 	depth := 0
 	for ; len(frontier) > 0 && s.found == nil && (limit == 0 || int(s.seen.count.Load()) < limit); depth++ {
 		frontier = s.layer(crew, frontier)
@@ -89,36 +93,36 @@ func Check(w World, e Engine, workers, limit int) Outcome {
 }
 
 // layer takes one step from every state of the frontier.
-func (s *search) layer(crew []*worker, frontier []node) []node {
-	const batch = 256
+func (s *search) layer(crew []*worker, frontier [][]node) [][]node {
 	var wait sync.WaitGroup
-	var mu sync.Mutex
-	at := 0
-	take := func() []node {
-		mu.Lock()
-		defer mu.Unlock()
-		from := at
-		at = min(at+batch, len(frontier))
-		return frontier[from:at]
-	}
+	var at atomic.Int64
 	for _, w := range crew {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			for part := take(); len(part) > 0; part = take() {
-				for i := range part {
-					w.visit(&part[i])
+		wait.Go(func() {
+			for n := int(at.Add(1)) - 1; n < len(frontier); n = int(at.Add(1)) - 1 {
+				for i := range frontier[n] {
+					w.visit(&frontier[n][i])
 				}
+				frontier[n] = nil
 			}
-		}()
+		})
 	}
 	wait.Wait()
-	var next []node
+	var next [][]node
 	for _, w := range crew {
 		next = append(next, w.next...)
-		w.next = w.next[:0]
+		w.next = nil
 	}
 	return next
+}
+
+// push puts a new state into the next layer.
+func (w *worker) push(n node) {
+	if k := len(w.next); k == 0 || len(w.next[k-1]) == cap(w.next[k-1]) {
+		// Small layers are many, and large ones have many batches.
+		w.next = append(w.next, make([]node, 0, 16<<min(k, 6)))
+	}
+	last := &w.next[len(w.next)-1]
+	*last = append(*last, n)
 }
 
 // visit takes every step of one state.
@@ -137,7 +141,7 @@ func (w *worker) visit(n *node) {
 		to.encode(&w.buffer)
 		number, fresh := w.seen.add(w.buffer.print())
 		if fresh {
-			w.next = append(w.next, node{*to, number})
+			w.push(node{*to, number})
 			w.origins = append(w.origins, origin{number, n.number, uint8(at)})
 		}
 		if st.op.fair() {
