@@ -155,9 +155,13 @@ model-check: ## Search every state of small worlds around the queue engine: minu
 crash-test: envtest ## Kill the manager after every single write of a story; make test takes a sample of them.
 	@go test ./controllers -count=1 -run TestCrashAfterEachWrite -every-write -parallel 8 -v -timeout 60m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
 
+.PHONY: bench-gate
+bench-gate: envtest ## Measure a gate of 100 and 200 changes against the real API server.
+	@go test ./controllers -run '^$$' -bench Gate -benchtime 1x -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
+
 .PHONY: bench
 bench: ## Run the Go benchmarks.
-	@go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/e2e')
+	@go test -run '^$$' -bench . -skip '^BenchmarkGate$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Find what linters find; .golangci.yml says what and why.

@@ -41,7 +41,7 @@ func TestCrashAfterEachWrite(t *testing.T) {
 func tellStory(t *testing.T, kill int64) int64 {
 	t.Helper()
 	w := newWorld(t)
-	w.tick = 60 * time.Millisecond // many worlds, one API server
+	w.tick, w.patience = 60*time.Millisecond, 2*time.Minute // many worlds, one API server
 	w.start()
 	w.loaded()
 	w.holdUntil(5, breaks("acme/api#2", "acme/web#1"))

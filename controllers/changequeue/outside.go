@@ -42,6 +42,10 @@ func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Actio
 		case gate.Report:
 			err = r.report(ctx, s, i, a)
 		}
+		if leave := i.Annotations[gozer.AnnotationDequeue]; a.Kind == gate.Lookup && leave != "" {
+			// It is asked about only to tell it the truth.
+			a = gate.Action{Kind: gate.Report, Item: a.Item, Result: model.ItemDequeued, Why: leave}
+		}
 		if err != nil && a.Kind == gate.Report && !r.patient(reportKey(s, i), reportPatience) {
 			// Whoever cannot be told must not keep everybody behind waiting.
 			i.told(r.Now(), a, fmt.Sprintf("%s; the code host could not be told: %v", a.Result, err))

@@ -15,6 +15,9 @@ var exhaustive = flag.Bool("exhaustive", false, "search the large worlds: minute
 
 var window = gate.Window{Size: 2, Floor: 1, Ceiling: 3, IncreaseLinear: true, IncreaseBy: 1, DecreaseBy: 2}
 
+// wide lets everybody in.
+var wide = gate.Window{}
+
 func one(p int, needs ...int) Item { return Item{Projects: []int{p}, Needs: needs} }
 
 func cycle() Item { return Item{Projects: []int{0, 1}} }
@@ -45,8 +48,10 @@ func large() []World {
 			Failures: 1, Pushes: 1, Leaves: 1, Refusals: 1, Crashes: 1},
 		{Name: "four items, failures and a departure", Items: four(), Jobs: 2, Conflict: [2]int{0, 3}, InOrder: true, Window: window,
 			Failures: 2, Leaves: 1},
-		{Name: "four items, failures and a death", Items: four(), Jobs: 1, Conflict: [2]int{0, 3}, Window: window,
+		{Name: "four items, failures and a death", Items: four(), Jobs: 1, Conflict: [2]int{0, 3}, Window: wide,
 			Failures: 2, Crashes: 1},
+		{Name: "four items, all but refusals", Items: four(), Jobs: 1, Window: wide,
+			Failures: 1, Pushes: 1, Leaves: 1, Crashes: 1},
 		{Name: "four items, one of everything", Items: four(), Jobs: 1, InOrder: true, Window: window,
 			Failures: 1, Pushes: 1, Refusals: 1, Crashes: 1},
 	}
