@@ -50,8 +50,6 @@ func large() []World {
 			Failures: 2, Leaves: 1},
 		{Name: "four items, failures and a death", Items: four(), Jobs: 1, Conflict: [2]int{0, 3}, Window: wide,
 			Failures: 2, Crashes: 1},
-		{Name: "four items, all but refusals", Items: four(), Jobs: 1, Window: wide,
-			Failures: 1, Pushes: 1, Leaves: 1, Crashes: 1},
 		{Name: "four items, one of everything", Items: four(), Jobs: 1, InOrder: true, Window: window,
 			Failures: 1, Pushes: 1, Refusals: 1, Crashes: 1},
 	}

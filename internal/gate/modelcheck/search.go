@@ -41,9 +41,6 @@ type node struct {
 	number uint32
 }
 
-// batch of nodes: what a worker takes at once, and what is freed at once.
-const batch = 1024
-
 // worker explores a part of each layer.
 type worker struct {
 	*search
@@ -115,11 +112,14 @@ func (s *search) layer(crew []*worker, frontier [][]node) [][]node {
 	return next
 }
 
+// maxBatch bounds the batches of a layer, 16<<maxBatch nodes: what a worker takes at once, and what is freed at once.
+const maxBatch = 6
+
 // push puts a new state into the next layer.
 func (w *worker) push(n node) {
 	if k := len(w.next); k == 0 || len(w.next[k-1]) == cap(w.next[k-1]) {
 		// Small layers are many, and large ones have many batches.
-		w.next = append(w.next, make([]node, 0, 16<<min(k, 6)))
+		w.next = append(w.next, make([]node, 0, 16<<min(k, maxBatch)))
 	}
 	last := &w.next[len(w.next)-1]
 	*last = append(*last, n)
