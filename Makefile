@@ -147,9 +147,21 @@ e2e-run:
 e2e-down:
 	@$(MAKE) --no-print-directory $(E2E) cluster-down
 
+.PHONY: model-check
+model-check: ## Search every state of small worlds around the queue engine: minutes, gigabytes.
+	@go test ./internal/gate/modelcheck -count=1 -run TestWorlds -exhaustive -v -timeout 60m
+
+.PHONY: crash-test
+crash-test: envtest ## Kill the manager after every single write of a story; make test takes a sample of them.
+	@go test ./controllers -count=1 -run TestCrashAfterEachWrite -every-write -parallel 8 -v -timeout 60m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
+
+.PHONY: bench-gate
+bench-gate: envtest ## Measure a gate of 100 and 200 changes against the real API server.
+	@go test ./controllers -run '^$$' -bench Gate -benchtime 1x -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
+
 .PHONY: bench
 bench: ## Run the Go benchmarks.
-	@go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/test/e2e')
+	@go test -run '^$$' -bench . -skip '^BenchmarkGate$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
 
 .PHONY: bench-sim
 BENCH_SIM = $(BIN)/gozerctl simulate --trace $(GOZER_SHARED)/traces/gate-2014-2020.jsonl --policy all,zuul+retry

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 )
 
 // TestCrashes ends the manager after every so many writes, again and again
@@ -58,4 +61,38 @@ func (w *world) diesOrFinishes() bool {
 		return cmp.Diff(want, w.itemResults("gate"))
 	})
 	return died
+}
+
+// TestDequeuedAfterItMerged: the manager dies when it has merged and before it
+// stored that, and meanwhile somebody dequeues the change. It merged, and is told so.
+func TestDequeuedAfterItMerged(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	died := make(chan error, 1)
+	w.host.OnCall(func(call string) error {
+		if call == "Merge" && len(died) == 0 {
+			var list gozer.QueueItemList
+			err := w.client.List(t.Context(), &list, client.InNamespace(w.tenant))
+			if err == nil && len(list.Items) == 1 {
+				i := &list.Items[0]
+				before := i.DeepCopy()
+				i.Annotations = map[string]string{gozer.AnnotationDequeue: "dequeued by hand"}
+				err = w.client.Patch(t.Context(), i, client.MergeFrom(before))
+			}
+			w.stop()
+			died <- err
+		}
+		return nil
+	})
+	w.approve(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	if err := <-died; err != nil {
+		t.Fatal(err)
+	}
+	w.halt()
+	w.start()
+	w.eventually("it is told that it merged", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("gate")) })
+	if diff := cmp.Diff([]string{"acme/api#1"}, w.host.MergedOrder()); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
 }

@@ -30,6 +30,7 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers"
 	"github.com/gozer-dev/gozer/controllers/build"
+	"github.com/gozer-dev/gozer/internal/apimetrics"
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/gitrepo"
@@ -66,7 +67,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func testScheme(t *testing.T) *runtime.Scheme {
+func testScheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
 	s := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(s); err != nil {
@@ -81,7 +82,7 @@ func testScheme(t *testing.T) *runtime.Scheme {
 // world is an installation for one test: its own namespaces, code host and
 // merger, the real controllers, and a kubelet that the test commands.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	client   client.Client
 	host     *fakehost.Host
 	merger   *merger.Service
@@ -99,6 +100,13 @@ type world struct {
 	// dieAfter, when it is positive, ends the manager after so many writes.
 	dieAfter atomic.Int64
 
+	// tick is how often the kubelet and those who wait look at the cluster.
+	tick time.Duration
+	// patience of those who wait.
+	patience time.Duration
+	// through, when it is set, is what the controllers reach the merger through.
+	through func(merger.Merger) merger.Merger
+
 	mu sync.Mutex
 	// results decides what an executor says; nil lets it run on.
 	results func(spec buildspec.Spec) *buildspec.Outcome
@@ -107,14 +115,20 @@ type world struct {
 var worlds atomic.Int64
 
 // newWorld sets the stage: repositories with configuration, connection, pool and tenant.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	return newWorldWith(t, pipelinesYAML)
+}
+
+// newWorldWith has other pipelines.
+func newWorldWith(t testing.TB, pipelines string) *world {
 	t.Helper()
 	n := worlds.Add(1)
 	c, err := client.New(restConfig, client.Options{Scheme: testScheme(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n)}
+	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n), tick: 20 * time.Millisecond, patience: 30 * time.Second}
 	w.keys = projectkeys.New(c, w.operator)
 	w.results = func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} }
 	store, err := gitrepo.NewStore(gitrepo.Options{Root: t.TempDir(), AllowFile: true})
@@ -126,7 +140,7 @@ func newWorld(t *testing.T) *world {
 	for _, ns := range []string{w.operator, w.tenant} {
 		w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
 	}
-	w.host.Repo(t, "acme/config", map[string]string{"zuul.yaml": pipelinesYAML})
+	w.host.Repo(t, "acme/config", map[string]string{"zuul.yaml": pipelines})
 	w.host.Repo(t, "acme/api", map[string]string{".zuul.yaml": projectYAML("api"), "ci/test.sh": "true", "README": "api"})
 	w.host.Repo(t, "acme/web", map[string]string{".zuul.yaml": projectYAML("web"), "ci/test.sh": "true", "README": "web"})
 	w.create(&gozer.Connection{ObjectMeta: metav1.ObjectMeta{Namespace: w.operator, Name: fakehost.Connection},
@@ -190,6 +204,11 @@ func (w *world) start() {
 	w.stop, w.ended = stop, make(chan error, 1)
 	cfg := rest.CopyConfig(restConfig)
 	cfg.Wrap(func(rt http.RoundTripper) http.RoundTripper { return &deadly{world: w, next: rt, stop: stop, ctx: ctx} })
+	cfg.Wrap(apimetrics.Count)
+	var m merger.Merger = w.merger
+	if w.through != nil {
+		m = w.through(m)
+	}
 	skip := true
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: w.client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"},
@@ -200,7 +219,7 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.host, Merger: w.merger, History: w.history, Logs: noLogs{}, Keys: w.keys,
+		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.host, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
 		ItemTTL: time.Hour, EventTTL: time.Hour,
 	})
@@ -247,7 +266,7 @@ func (d *deadly) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // kubelet plays the nodes of the cluster for the tenant's Pods.
 func (w *world) kubelet(ctx context.Context) {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(w.tick)
 	defer tick.Stop()
 	for {
 		select {
@@ -359,12 +378,10 @@ func (w *world) itemResults(pipeline string) []string {
 	return out
 }
 
-const patience = 30 * time.Second
-
 // eventually waits until the check has no complaint; on time-out it is the failure.
 func (w *world) eventually(what string, check func() string) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(w.patience)
 	complaint := ""
 	for time.Now().Before(deadline) {
 		if complaint = check(); complaint == "" {
@@ -373,7 +390,7 @@ func (w *world) eventually(what string, check func() string) {
 		select {
 		case <-w.t.Context().Done():
 			w.t.Fatal(w.t.Context().Err())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(w.tick):
 		}
 	}
 	w.t.Fatalf("%s: still %s\n%s", what, complaint, w.dump())

@@ -14,6 +14,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gate"
+	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // outside performs the outside actions of a plan. What was decided about the
@@ -39,6 +40,10 @@ func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Actio
 			err = r.merge(ctx, s, i)
 		case gate.Report:
 			err = r.report(ctx, s, i, a)
+		}
+		if leave := i.Annotations[gozer.AnnotationDequeue]; a.Kind == gate.Lookup && leave != "" {
+			// It is asked about only to tell it the truth.
+			a = gate.Action{Kind: gate.Report, Item: a.Item, Result: model.ItemDequeued, Why: leave}
 		}
 		if err != nil && a.Kind == gate.Report && !r.patient(reportKey(s, i), reportPatience) {
 			// Whoever cannot be told must not keep everybody behind waiting.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -70,6 +71,10 @@ func reasonFor(s *scope, e gozer.QueueEntry, problem string, complete bool) stri
 func (r *Reconciler) flush(ctx context.Context, s *scope) error {
 	for _, i := range s.items {
 		i.conditions(r)
+		if equality.Semantic.DeepEqual(i.Status, i.before.Status) {
+			// Most items of a long queue, in most rounds; making a patch of each costs more than all else.
+			continue
+		}
 		if _, err := patch.Status(ctx, r.Client, i.QueueItem, i.before); err != nil {
 			if client.IgnoreNotFound(err) == nil {
 				continue

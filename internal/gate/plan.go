@@ -260,6 +260,8 @@ func (p *planner) outside(it *Item, f *fate) {
 	case it.Host.Known && it.Host.Merged:
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemSuccess})
 		f.failing = false
+	case (it.Leave != "" || it.Lost != "") && p.merges && it.mayHaveMerged():
+		p.add(Action{Kind: Lookup, Item: it.ID})
 	case it.Leave != "":
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemDequeued, Why: it.Leave})
 	case it.Lost != "":

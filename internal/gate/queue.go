@@ -113,6 +113,12 @@ func (it *Item) failing() (string, bool) {
 	return "", false
 }
 
+// mayHaveMerged says whether an item has come so far that a process that died
+// may have merged it, without anybody knowing.
+func (it *Item) mayHaveMerged() bool {
+	return it.Ahead == "" && it.Active && !it.Host.Known && it.done() && it.result() == model.ItemSuccess
+}
+
 // done says whether nothing of the item's present state is still to come.
 func (it *Item) done() bool {
 	if !it.Facts.Prepared || it.Halted {
