@@ -125,11 +125,16 @@ func wants(p *gozer.Pipeline, ev model.TriggerEvent) bool {
 
 // enter brings the change into a pipeline, or says why not.
 func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
-	o := gozer.PipelineOutcome{Pipeline: p.Name}
 	if i := s.liveItem(p.Name, c); i != nil {
-		o.Item, o.Message = i.Name, "it is in the pipeline already"
-		return o, nil
+		return gozer.PipelineOutcome{Pipeline: p.Name, Item: i.Name, Message: "it is in the pipeline already"}, nil
 	}
+	return r.admit(ctx, s, p, c, ev)
+}
+
+// admit enqueues the change where it may enter. An item that it has already is
+// replaced.
+func (r *Reconciler) admit(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
+	o := gozer.PipelineOutcome{Pipeline: p.Name}
 	if why := outdated(c, ev); why != "" {
 		o.Message = why
 		return o, nil

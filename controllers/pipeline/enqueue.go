@@ -43,7 +43,23 @@ func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, e
 			names[c.Key()] = name
 		}
 	}
-	return name, nil
+	return name, r.replace(ctx, s, p, own, name)
+}
+
+// replace takes out the items that the changes had in the pipeline before: what
+// they depend on was edited, or they are part of a cycle now.
+func (r *Reconciler) replace(ctx context.Context, s *scope, p *gozer.Pipeline, own gate.Entry, by string) error {
+	for _, c := range own.Changes {
+		for _, i := range s.itemsOf(c.Key()) {
+			if i.Name == by || !i.Spec.Live || i.Spec.Pipeline != p.Name || patchsetIn(i, c.Key()) != c.Patchset {
+				continue
+			}
+			if err := r.dequeue(ctx, i, "What it depends on was edited; it is tested anew."); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // needs are the items that the changes of an entry depend on.

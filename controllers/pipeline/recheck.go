@@ -71,11 +71,12 @@ func (r *Reconciler) edited(ctx context.Context, s *scope, i *gozer.QueueItem, c
 	if err != nil || s.stands(i, groups) {
 		return err
 	}
-	if err := r.dequeue(ctx, i, "What it depends on was edited."); err != nil {
+	// The new item first: what dies in between finds the old one still there.
+	o, err := r.admit(ctx, s, p, c, ev)
+	if err != nil || o.Item != "" {
 		return err
 	}
-	_, err = r.enter(ctx, s, p, c, ev)
-	return err
+	return r.dequeue(ctx, i, fmt.Sprintf("What it depends on was edited: %s.", o.Message))
 }
 
 // stands says whether an item still has the changes of its group, and needs what they need.
