@@ -23,6 +23,9 @@ type BuildSpec struct {
 	Change ChangeRef `json:"change"`
 	// job is what to run.
 	Job FrozenJob `json:"job"`
+	// retryFailed is how often it is run again after a failure before that counts.
+	// +optional
+	RetryFailed int32 `json:"retryFailed,omitempty"`
 }
 
 // FrozenJob is a job with all its parents and variants applied.
@@ -160,6 +163,11 @@ type BuildStatus struct {
 	// attempt that is running or was the last, from 1.
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`
+	// failures are the results of attempts that failed and did not count.
+	// +optional
+	// +kubebuilder:validation:MaxItems=10
+	// +listType=atomic
+	Failures []string `json:"failures,omitempty"`
 	// result: SUCCESS, FAILURE, TIMED_OUT, POST_FAILURE, RETRY_LIMIT,
 	// NODE_FAILURE, SKIPPED, CANCELED or ERROR.
 	// +optional

@@ -57,6 +57,9 @@ type BuildSetJob struct {
 	Build string `json:"build"`
 	// voting jobs decide the result.
 	Voting bool `json:"voting"`
+	// holdFollowing jobs must have succeeded before items behind start theirs.
+	// +optional
+	HoldFollowing bool `json:"holdFollowing,omitempty"`
 	// noop jobs succeed without being run.
 	// +optional
 	Noop bool `json:"noop,omitempty"`
@@ -126,6 +129,11 @@ type BuildSetStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
+	// holding names the job for which items behind wait, this item's own or that
+	// of an item ahead: "deploy of acme/api#12".
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Holding string `json:"holding,omitempty"`
 	// progress tells how many jobs are done, e.g. "1/2".
 	// +optional
 	// +kubebuilder:validation:MaxLength=32

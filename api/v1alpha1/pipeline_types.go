@@ -45,6 +45,14 @@ type PipelineSpec struct {
 	// +optional
 	KeepOldPatchsets bool `json:"keepOldPatchsets,omitempty"`
 
+	// retryFailed is how often a voting build that failed is run again, on the same
+	// state, before it counts. Until then its item does not fail, and those behind
+	// it keep theirs; the report tells of every failure. Zuul has no such thing.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10
+	RetryFailed int32 `json:"retryFailed,omitempty"`
+
 	// supersedes names pipelines that a change leaves when it enters this one.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16

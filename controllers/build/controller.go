@@ -306,7 +306,10 @@ func (r *Reconciler) following(s *scope) {
 
 // decided turns an executor's outcome into a result or a retry.
 func (r *Reconciler) decided(s *scope, o buildspec.Outcome) {
-	s.build.Status.FirstFailure = convert.Cut(o.FirstFailure, 1000)
+	if o.FirstFailure != "" || o.Result.Failed() {
+		// That of an attempt that did not count is kept: it is what is flaky.
+		s.build.Status.FirstFailure = convert.Cut(o.FirstFailure, 1000)
+	}
 	switch o.Result {
 	case model.Retry:
 		reason := o.Reason
@@ -314,7 +317,13 @@ func (r *Reconciler) decided(s *scope, o buildspec.Outcome) {
 			reason = s.request.Status.Message
 		}
 		r.retry(s, reason)
-	case model.Success, model.Failure, model.TimedOut, model.PostFailure, model.BuildError:
+	case model.Failure, model.TimedOut, model.PostFailure:
+		if len(s.build.Status.Failures) < int(s.build.Spec.RetryFailed) {
+			r.failedOnce(s, o)
+			return
+		}
+		r.finish(s, o.Result, o.Reason)
+	case model.Success, model.BuildError:
 		r.finish(s, o.Result, o.Reason)
 	default:
 		// A result that the status cannot hold would be refused for ever.
@@ -325,14 +334,26 @@ func (r *Reconciler) decided(s *scope, o buildspec.Outcome) {
 // retry begins another attempt, or gives up.
 func (r *Reconciler) retry(s *scope, reason string) {
 	st := &s.build.Status
-	if st.Attempt >= s.build.Spec.Job.Attempts {
+	if st.Attempt-int32(len(st.Failures)) >= s.build.Spec.Job.Attempts {
 		r.finish(s, model.RetryLimit, fmt.Sprintf("%d attempts, the last: %s", st.Attempt, reason))
 		return
 	}
+	r.again(s, fmt.Sprintf("attempt %d of %d: %s", st.Attempt+1, s.build.Spec.Job.Attempts, reason))
+}
+
+// failedOnce begins another attempt after a failure that does not count.
+func (r *Reconciler) failedOnce(s *scope, o buildspec.Outcome) {
+	st := &s.build.Status
+	st.Failures = append(st.Failures, string(o.Result))
+	r.again(s, fmt.Sprintf("it failed (%s: %s) and is run again, %d of %d times", o.Result, o.Reason, len(st.Failures), s.build.Spec.RetryFailed))
+}
+
+func (r *Reconciler) again(s *scope, why string) {
+	st := &s.build.Status
 	st.Attempt++
 	st.Phase, st.Pod, st.StartedAt = gozer.BuildNodes, "", nil
 	st.NodeRequest = naming.NodeRequest(s.build.Name, st.Attempt)
-	st.Reason = convert.Cut(fmt.Sprintf("attempt %d of %d: %s", st.Attempt, s.build.Spec.Job.Attempts, reason), 1000)
+	st.Reason = convert.Cut(why, 1000)
 }
 
 func (r *Reconciler) finish(s *scope, result model.BuildResult, reason string) {
@@ -389,7 +410,8 @@ func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 		r.finish(s, model.BuildError, broken.reason)
 		return ctrl.Result{}, nil
 	} else if err != nil {
-		return ctrl.Result{}, err
+		s.build.Status.Reason = convert.Cut("giving the job its secrets is tried again: "+err.Error(), 1000)
+		return ctrl.Result{RequeueAfter: retryAfter}, nil
 	}
 	if err := r.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
 		return ctrl.Result{}, fmt.Errorf("executor Pod: %w", err)

@@ -44,6 +44,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.BuildSet{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(buildSetOf), builder.WithPredicates(buildMoved())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOfQueue)).
+		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsBehind), builder.WithPredicates(holdingChanged())).
 		WithOptions(retry.Options(1)).
 		Complete(r)
 }
@@ -105,8 +106,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	held, err := r.heldBy(ctx, &b)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if b.Status.Holding = held; held != "" && !slices.ContainsFunc(b.Status.Jobs, func(j gozer.JobStatus) bool { return j.Started }) {
+		b.Status.Reason = convert.Cut("waits for job "+held, 1000)
+		_, err := patch.Status(ctx, r.Client, &b, before)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
 	p := jobgraph.Advance(states(&b, builds), b.Spec.FailFast)
 	r.apply(&b, p)
+	if held == "" {
+		b.Status.Holding = holding(&b)
+	}
 	if _, err := patch.Status(ctx, r.Client, &b, before); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

@@ -127,7 +127,7 @@ func row(b *gozer.Build, set *gozer.BuildSet, job string) report.Build {
 	out := report.Build{
 		Job: job, Result: model.BuildResult(b.Status.Result), Voting: b.Spec.Job.Voting,
 		SuccessMessage: b.Spec.Job.SuccessMessage, FailureMessage: b.Spec.Job.FailureMessage,
-		LogURL: b.Status.LogURL, FirstFailure: b.Status.FirstFailure, Reason: b.Status.Reason,
+		Failures: b.Status.Failures, LogURL: b.Status.LogURL, FirstFailure: b.Status.FirstFailure, Reason: b.Status.Reason,
 	}
 	if out.Result == model.Undetermined {
 		for _, j := range set.Status.Jobs {

@@ -54,7 +54,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 			return err
 		}
 		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
-			Name: s.jobKey(j.Name, j), Build: build.Name, Voting: j.Voting, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
+			Name: s.jobKey(j.Name, j), Build: build.Name, Voting: j.Voting, HoldFollowing: j.HoldFollowingChanges, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
 			Dependencies: s.dependencies(p.jobs, j), Nodes: convert.NodeSpecs(j.NodeSets[0]),
 		})
 	}
@@ -63,6 +63,14 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	}
 	logf.FromContext(ctx).Info("Buildset created", "item", s.item.Name, "buildset", b.Name, "jobs", len(p.jobs))
 	return nil
+}
+
+// retryFailed is how often a job's failure does not count. Only votes count anyway.
+func (s *scope) retryFailed(j *jobgraph.Job) int32 {
+	if !j.Voting {
+		return 0
+	}
+	return s.pipeline.Spec.RetryFailed
 }
 
 // jobKey names a job of the item's graph. The jobs of a cycle's changes may have
@@ -118,7 +126,7 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Proje
 			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(own)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
 		},
-		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Job: frozen},
+		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Job: frozen, RetryFailed: s.retryFailed(j)},
 	}, nil
 }
 

@@ -105,6 +105,8 @@ type scope struct {
 	item   *gozer.QueueItem
 	tenant *gozer.Tenant
 	entry  gozer.QueueEntry
+	// pipeline of the item; freeze fills it.
+	pipeline gozer.Pipeline
 	// ahead is the item on whose state this one is built; nil for the branches.
 	ahead *gozer.QueueItem
 	// aheadSteps are the changes of that state, in merge order. Some may have

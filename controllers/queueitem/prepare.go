@@ -278,12 +278,11 @@ func (s *scope) commitAhead(st gozer.PreparedState) string {
 
 // freeze decides the jobs and prepares the further repositories that they need.
 func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead *configsource.Config, own []mergeplan.StepResult) error {
-	var pipeline gozer.Pipeline
-	if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: s.item.Spec.Pipeline}, &pipeline); err != nil {
+	if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: s.item.Spec.Pipeline}, &s.pipeline); err != nil {
 		return fmt.Errorf("pipeline of the item: %w", err)
 	}
 	in := jobgraph.Input{
-		Pipeline: s.item.Spec.Pipeline, PostReview: pipeline.Spec.PostReview, Cache: &l.Jobs,
+		Pipeline: s.item.Spec.Pipeline, PostReview: s.pipeline.Spec.PostReview, Cache: &l.Jobs,
 		// The one that the event was about is the last of a cycle.
 		Triggering: len(own) - 1,
 	}
@@ -302,7 +301,7 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 	if err == nil {
 		err = jobgraph.Runnable(jobs)
 	}
-	if err == nil && !pipeline.Spec.PostReview {
+	if err == nil && !s.pipeline.Spec.PostReview {
 		err = jobgraph.SecretsKept(jobs)
 	}
 	if err != nil {

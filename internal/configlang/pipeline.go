@@ -32,15 +32,17 @@ type Pipeline struct {
 	Supersedes            []string
 	Messages              map[string]string
 	DisableAfterFailures  *int64
-	Window, WindowFloor   *int64
-	WindowCeiling         *int64 // nil is none
-	WindowIncreaseType    string
-	WindowDecreaseType    string
-	WindowIncreaseFactor  *int64
-	WindowDecreaseFactor  *int64
-	trigger, require      []raw
-	reject                []raw
-	reporters             map[string][]raw
+	// RetryFailed is Gozer's own: how often a failed voting build is run again.
+	RetryFailed          *int64
+	Window, WindowFloor  *int64
+	WindowCeiling        *int64 // nil is none
+	WindowIncreaseType   string
+	WindowDecreaseType   string
+	WindowIncreaseFactor *int64
+	WindowDecreaseFactor *int64
+	trigger, require     []raw
+	reject               []raw
+	reporters            map[string][]raw
 }
 
 // raw is what a pipeline says of one connection.
@@ -50,7 +52,7 @@ type raw struct {
 }
 
 var pipelineAttrs = slices.Concat([]string{"name", "manager", "description", "precedence", "post-review", "allow-other-connections", "dequeue-on-new-patchset",
-	"ignore-dependencies", "supercedes", "disable-after-consecutive-failures", "window", "window-floor", "window-ceiling", "window-increase-type",
+	"ignore-dependencies", "supercedes", "disable-after-consecutive-failures", "retry-failed", "window", "window-floor", "window-ceiling", "window-increase-type",
 	"window-increase-factor", "window-decrease-type", "window-decrease-factor", "trigger", "require", "reject"}, Occasions, Messages)
 
 func (p *parser) pipeline(n *yaml.Node) *Pipeline {
@@ -100,6 +102,8 @@ func (p *parser) pipelineAttr(pl *Pipeline, key string, v *yaml.Node) bool {
 		pl.IgnoreDependencies = *p.boolean(v)
 	case "supercedes":
 		pl.Supersedes = p.strings(v)
+	case "retry-failed":
+		pl.RetryFailed = p.atLeast(v, 0)
 	case "disable-after-consecutive-failures":
 		pl.DisableAfterFailures = p.atLeast(v, 1)
 	case "trigger":

@@ -46,8 +46,6 @@ func (j *Job) notYet() string {
 		return "uses semaphores"
 	case len(j.Requires) > 0:
 		return "requires artifacts"
-	case j.HoldFollowingChanges:
-		return "holds following changes"
 	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0:
 		return "has extra-vars, host-vars or group-vars"
 	case len(j.IncludeVars) > 0:

@@ -95,6 +95,8 @@ type Build struct {
 	LogURL                         string
 	FirstFailure                   string
 	Reason                         string
+	// Failures are the results of attempts that failed and did not count.
+	Failures []string
 }
 
 // Messages replace the first line (Zuul: success-message and its kin).

@@ -41,6 +41,9 @@ func row(b Build) string {
 	if b.Result.Failed() && b.Result != model.Canceled {
 		result = "**" + result + "**"
 	}
+	if len(b.Failures) > 0 && b.Result == model.Success {
+		result += " (flaky: " + strings.Join(b.Failures, ", ") + " before)"
+	}
 	if !b.Voting {
 		result += " (non-voting)"
 	}
@@ -52,7 +55,7 @@ func row(b Build) string {
 	if b.LogURL != "" {
 		log = "[log](" + b.LogURL + ")"
 	}
-	if text := or(b.FirstFailure, b.Reason); text != "" && b.Result != model.Success {
+	if text := or(b.FirstFailure, b.Reason); text != "" && (b.Result != model.Success || len(b.Failures) > 0) {
 		log = strings.TrimSpace(log + " " + code(text))
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s |\n", cell(b.Job), result, took, log)

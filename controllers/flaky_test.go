@@ -1,0 +1,110 @@
+package controllers_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
+)
+
+// TestFailedBuildIsRunAgain: what fails once and then passes merges, nobody
+// behind it is tested anew, and it is told that it is flaky.
+func TestFailedBuildIsRunAgain(t *testing.T) {
+	w := newWorld(t)
+	w.host.Push("acme/config", "retry", map[string]string{"zuul.yaml": strings.NewReplacer(
+		"    manager: dependent\n", "    manager: dependent\n    retry-failed: 1\n",
+		"success: {fake: {status: success, merge: true}}", "success: {fake: {status: success, merge: true, comment: true}}").Replace(pipelinesYAML)})
+	w.start()
+	w.loaded()
+	w.holdUntil(3, func(spec buildspec.Spec) *buildspec.Outcome {
+		state := names(spec)
+		switch own := state[len(state)-1]; {
+		case own == "acme/api#1" && spec.Attempt == 1:
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1", FirstFailure: "flaky_test.go:7: timeout"}
+		case own == "acme/api#2":
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1"}
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	for n := range int64(3) {
+		w.approve(w.host.Open("acme/api", n+1, "A", "", map[string]string{string(rune('a' + n)): "1"}))
+	}
+	w.eventually("the flaky one merges, the broken one fails", func() string {
+		return cmp.Diff([]string{"acme/api#1 SUCCESS", "acme/api#2 FAILURE", "acme/api#3 SUCCESS"}, w.itemResults("gate"))
+	})
+	want := []string{"1: acme/api#1", "1: acme/api#1 acme/api#2", "1: acme/api#1 acme/api#2 acme/api#3", "2: acme/api#1 acme/api#3"}
+	if diff := cmp.Diff(want, w.gateBuilds()); diff != "" {
+		t.Errorf("buildsets (-want +got):\n%s", diff)
+	}
+	if got := w.host.Comments("acme/api", 1); len(got) != 1 || !strings.Contains(got[0], "SUCCESS (flaky: FAILURE before)") || !strings.Contains(got[0], "flaky_test.go:7") {
+		t.Errorf("told: %q", got)
+	}
+	var builds gozer.BuildList
+	if err := w.client.List(t.Context(), &builds, client.InNamespace(w.tenant), client.MatchingLabels{gozer.LabelItem: w.items("gate")[1].Name}); err != nil {
+		t.Fatal(err)
+	}
+	if b := builds.Items[0].Status; b.Attempt != 2 || len(b.Failures) != 1 || b.Result != "FAILURE" {
+		t.Errorf("the broken one: %+v", b)
+	}
+}
+
+// TestHoldFollowingChanges: those behind start their jobs when the one that
+// holds them succeeded.
+func TestHoldFollowingChanges(t *testing.T) {
+	w := newWorld(t)
+	w.host.Push("acme/api", "hold", map[string]string{".zuul.yaml": strings.Replace(projectYAML("api"), "run: ci/test.sh", "run: ci/test.sh, hold-following-changes: true", 1)})
+	w.start()
+	w.loaded()
+	seen := map[string]bool{}
+	free := false
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		state := names(spec)
+		own := state[len(state)-1]
+		seen[own] = true
+		if own == "acme/api#1" && !free {
+			return nil
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	running := func() []string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Sorted(maps.Keys(seen))
+	}
+	w.approve(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	w.approve(w.host.Open("acme/web", 1, "B", "", map[string]string{"b": "1"}))
+	w.approve(w.host.Open("acme/web", 2, "C", "", map[string]string{"c": "1"}))
+	w.eventually("B and C wait for A's job", func() string {
+		var sets gozer.BuildSetList
+		if err := w.client.List(t.Context(), &sets, client.InNamespace(w.tenant)); err != nil {
+			return err.Error()
+		}
+		waits := 0
+		for _, b := range sets.Items {
+			if strings.HasPrefix(b.Status.Reason, "waits for job api-unit of acme/api#1") {
+				waits++
+			}
+		}
+		if waits != 2 || len(running()) == 0 {
+			return fmt.Sprintf("%d wait, %v run", waits, running())
+		}
+		return ""
+	})
+	if diff := cmp.Diff([]string{"acme/api#1"}, running()); diff != "" {
+		t.Error(diff)
+	}
+	w.mu.Lock()
+	free = true
+	w.mu.Unlock()
+	w.eventually("all merge", func() string {
+		return cmp.Diff([]string{"acme/api#1", "acme/web#1", "acme/web#2"}, w.host.MergedOrder())
+	})
+}
