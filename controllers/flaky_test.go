@@ -108,3 +108,57 @@ func TestHoldFollowingChanges(t *testing.T) {
 		return cmp.Diff([]string{"acme/api#1", "acme/web#1", "acme/web#2"}, w.host.MergedOrder())
 	})
 }
+
+// TestReuseResults: what failed ahead is of another project, so the builds of
+// those behind see what they saw before; they go on, and are the only ones.
+func TestReuseResults(t *testing.T) {
+	w := newWorld(t)
+	w.host.Push("acme/config", "reuse", map[string]string{"zuul.yaml": strings.Replace(pipelinesYAML,
+		"    manager: dependent\n", "    manager: dependent\n    reuse-results: true\n", 1)})
+	w.start()
+	w.loaded()
+	failed := false
+	w.holdUntil(4, func(spec buildspec.Spec) *buildspec.Outcome {
+		state := names(spec)
+		switch own := state[len(state)-1]; {
+		case own == "acme/api#1":
+			failed = true
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1"}
+		case own == "acme/web#1":
+			// It was done before the change ahead failed.
+			return &buildspec.Outcome{Result: model.Success}
+		case !failed, own == "acme/api#2" && slices.Contains(state, "acme/api#1"):
+			return nil
+		case own == "acme/web#2" && len(w.startedOn("acme/web#2")) < 2:
+			// It runs on while its item is reset.
+			return nil
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	w.approve(a)
+	w.approve(w.host.Open("acme/web", 1, "B", "", map[string]string{"b": "1"}))
+	w.approve(w.host.Open("acme/web", 2, "C", "", map[string]string{"c": "1"}))
+	w.approve(w.host.Open("acme/api", 2, "D", "", map[string]string{"d": "1"}))
+	w.eventually("all but the first merge", func() string {
+		return cmp.Diff([]string{"acme/api#1 FAILURE", "acme/web#1 SUCCESS", "acme/web#2 SUCCESS", "acme/api#2 SUCCESS"}, w.itemResults("gate"))
+	})
+	var list gozer.BuildList
+	if err := w.client.List(t.Context(), &list, client.InNamespace(w.tenant)); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, b := range list.Items {
+		got = append(got, fmt.Sprintf("%s#%d %s", b.Spec.Change.Project.Name, b.Spec.Change.Number, b.Status.Result))
+	}
+	slices.Sort(got)
+	want := []string{"acme/api#1 FAILURE", "acme/api#2 CANCELED", "acme/api#2 SUCCESS", "acme/web#1 SUCCESS", "acme/web#2 SUCCESS"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("builds (-want +got):\n%s", diff)
+	}
+	for _, i := range w.items("gate") {
+		if i.Status.Merged != nil && i.Status.Merged.Differs {
+			t.Errorf("%s merged with another tree than was tested", i.Name)
+		}
+	}
+}

@@ -23,6 +23,11 @@ type BuildSpec struct {
 	Change ChangeRef `json:"change"`
 	// job is what to run.
 	Job FrozenJob `json:"job"`
+	// inputs is a digest of everything that the build sees, where the pipeline has
+	// reuseResults.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Inputs string `json:"inputs,omitempty"`
 	// retryFailed is how often it is run again after a failure before that counts.
 	// +optional
 	RetryFailed int32 `json:"retryFailed,omitempty"`

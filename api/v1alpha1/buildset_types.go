@@ -55,6 +55,10 @@ type BuildSetJob struct {
 	// build is the name of the Build that runs it.
 	// +kubebuilder:validation:MaxLength=253
 	Build string `json:"build"`
+	// reused tells that the build was made for an earlier state of the item, with
+	// the same inputs.
+	// +optional
+	Reused bool `json:"reused,omitempty"`
 	// voting jobs decide the result.
 	Voting bool `json:"voting"`
 	// holdFollowing jobs must have succeeded before items behind start theirs.

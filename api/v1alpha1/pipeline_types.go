@@ -53,6 +53,13 @@ type PipelineSpec struct {
 	// +kubebuilder:validation:Maximum=10
 	RetryFailed int32 `json:"retryFailed,omitempty"`
 
+	// reuseResults keeps a build, running or done, when its item is tested on
+	// another state and nothing that the build sees of it is different: the trees of
+	// its project, of the projects that it requires and of its playbooks, and its
+	// definition. Only what changed is run again. Zuul has no such thing.
+	// +optional
+	ReuseResults bool `json:"reuseResults,omitempty"`
+
 	// supersedes names pipelines that a change leaves when it enters this one.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16

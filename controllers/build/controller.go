@@ -192,6 +192,9 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := r.adopted(ctx, s); err != nil {
+		return nil, err
+	}
 	n := slices.IndexFunc(s.set.Spec.Jobs, func(j gozer.BuildSetJob) bool { return j.Build == s.build.Name })
 	if n < 0 {
 		return nil, nil // made by a manager that died before it made the buildset; another took its place

@@ -42,19 +42,11 @@ type Reconciler struct {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("buildset").
 		For(&gozer.BuildSet{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(buildSetOf), builder.WithPredicates(buildMoved())).
+		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOf), builder.WithPredicates(buildMoved())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOfQueue)).
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsBehind), builder.WithPredicates(holdingChanged())).
 		WithOptions(retry.Options(1)).
 		Complete(r)
-}
-
-func buildSetOf(_ context.Context, obj client.Object) []reconcile.Request {
-	b, ok := obj.(*gozer.Build)
-	if !ok {
-		return nil
-	}
-	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.BuildSet}}}
 }
 
 // buildMoved leaves out what does not change the graph.
@@ -97,6 +89,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	if overtaken {
+		if wait, err := r.mayBeKept(ctx, &b); err != nil || wait {
+			return ctrl.Result{RequeueAfter: lookAgain}, err
+		}
 		r.finish(&b, "CANCELED", why)
 		b.Status.Canceled = true
 		_, err := patch.Status(ctx, r.Client, &b, before)
@@ -105,6 +100,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	builds, err := r.builds(ctx, &b)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if job := lostBuild(&b, builds); job != "" {
+		// Its item is prepared anew: what the build would have said is not known.
+		r.finish(&b, "CANCELED", "the build of job "+job+" that was to be kept was cancelled")
+		b.Status.Canceled = true
+		_, err := patch.Status(ctx, r.Client, &b, before)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	held, err := r.heldBy(ctx, &b)
 	if err != nil {
@@ -156,6 +158,14 @@ func (r *Reconciler) builds(ctx context.Context, b *gozer.BuildSet) (map[string]
 	}
 	out := map[string]*gozer.Build{}
 	for _, j := range b.Spec.Jobs {
+		if j.Reused {
+			var kept gozer.Build
+			if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: j.Build}, &kept); err != nil {
+				return nil, err
+			}
+			out[j.Name] = &kept
+			continue
+		}
 		n := slices.IndexFunc(list.Items, func(x gozer.Build) bool { return x.Name == j.Build })
 		if n >= 0 {
 			out[j.Name] = &list.Items[n]
@@ -172,7 +182,7 @@ func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobSta
 	}
 	var out []jobgraph.JobState
 	for _, j := range b.Spec.Jobs {
-		st := jobgraph.JobState{Name: j.Name, Voting: j.Voting, Noop: j.Noop, Started: known[j.Name].Started,
+		st := jobgraph.JobState{Name: j.Name, Voting: j.Voting, Noop: j.Noop, Started: known[j.Name].Started || j.Reused,
 			Result: model.BuildResult(known[j.Name].Result), Reason: known[j.Name].Reason}
 		for _, d := range j.Dependencies {
 			st.Dependencies = append(st.Dependencies, jobgraph.Dependency{Name: d.Name, Soft: d.Soft})

@@ -108,7 +108,7 @@ func (i *item) broken(e gozer.QueueEntry) bool {
 // those that are decided.
 func (r *Reconciler) rows(ctx context.Context, i *item, decided bool) (out []report.Build, err error) {
 	var builds gozer.BuildList
-	if err := r.List(ctx, &builds, client.InNamespace(i.Namespace), client.MatchingLabels{gozer.LabelBuildSet: i.buildSet.Name}); err != nil {
+	if err := r.List(ctx, &builds, client.InNamespace(i.Namespace), client.MatchingLabels{gozer.LabelItem: i.Name}); err != nil {
 		return nil, err
 	}
 	for _, job := range i.buildSet.Spec.Jobs {

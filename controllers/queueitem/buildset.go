@@ -45,16 +45,24 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 			Steps: steps, States: p.states, Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged, FailFast: p.failFast,
 		},
 	}
-	for _, j := range p.jobs {
+	kept := map[string]bool{}
+	earlier, err := r.earlier(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, j := range inOrder(p.jobs) {
 		build, err := s.build(b, j, p.required(j))
 		if err != nil {
 			return err
 		}
-		if err := patch.Create(ctx, r.Client, build); err != nil {
+		old := earlier.same(build, j, kept)
+		if kept[jobOf(j.Name, j.Change)] = old != nil; old != nil {
+			build = old
+		} else if err := patch.Create(ctx, r.Client, build); err != nil {
 			return err
 		}
 		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
-			Name: s.jobKey(j.Name, j), Build: build.Name, Voting: j.Voting, HoldFollowing: j.HoldFollowingChanges, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
+			Name: s.jobKey(j.Name, j), Build: build.Name, Reused: old != nil, Voting: j.Voting, HoldFollowing: j.HoldFollowingChanges, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
 			Dependencies: s.dependencies(p.jobs, j), Nodes: convert.NodeSpecs(j.NodeSets[0]),
 		})
 	}
@@ -118,6 +126,12 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Proje
 		return nil, err
 	}
 	own := s.item.Spec.Changes[j.Change]
+	inputs := ""
+	if s.pipeline.Spec.ReuseResults {
+		if inputs, err = inputsOf(b, frozen, own); err != nil {
+			return nil, err
+		}
+	}
 	return &gozer.Build{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: b.Namespace, Name: naming.Build(b.Name, s.jobKey(j.Name, j), string(content)),
@@ -126,7 +140,7 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Proje
 			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(own)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
 		},
-		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Job: frozen, RetryFailed: s.retryFailed(j)},
+		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Job: frozen, Inputs: inputs, RetryFailed: s.retryFailed(j)},
 	}, nil
 }
 

@@ -340,7 +340,7 @@ func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared, l *co
 	states := slices.Clone(p.merge.States)
 	for _, m := range result.States {
 		if slices.Contains(extra, model.BranchRef{Project: m.Project, Branch: m.Branch}) {
-			states = append(states, gozer.PreparedState{BranchState: convert.BranchState(m), Extra: true})
+			states = append(states, gozer.PreparedState{BranchState: convert.BranchState(m), BaseTree: m.BaseTree, Extra: true})
 		}
 	}
 	return states, nil

@@ -33,7 +33,9 @@ type Pipeline struct {
 	Messages              map[string]string
 	DisableAfterFailures  *int64
 	// RetryFailed is Gozer's own: how often a failed voting build is run again.
-	RetryFailed          *int64
+	RetryFailed *int64
+	// ReuseResults is Gozer's own: a build whose inputs did not change is kept.
+	ReuseResults         bool
 	Window, WindowFloor  *int64
 	WindowCeiling        *int64 // nil is none
 	WindowIncreaseType   string
@@ -52,7 +54,7 @@ type raw struct {
 }
 
 var pipelineAttrs = slices.Concat([]string{"name", "manager", "description", "precedence", "post-review", "allow-other-connections", "dequeue-on-new-patchset",
-	"ignore-dependencies", "supercedes", "disable-after-consecutive-failures", "retry-failed", "window", "window-floor", "window-ceiling", "window-increase-type",
+	"ignore-dependencies", "supercedes", "disable-after-consecutive-failures", "retry-failed", "reuse-results", "window", "window-floor", "window-ceiling", "window-increase-type",
 	"window-increase-factor", "window-decrease-type", "window-decrease-factor", "trigger", "require", "reject"}, Occasions, Messages)
 
 func (p *parser) pipeline(n *yaml.Node) *Pipeline {
@@ -102,6 +104,8 @@ func (p *parser) pipelineAttr(pl *Pipeline, key string, v *yaml.Node) bool {
 		pl.IgnoreDependencies = *p.boolean(v)
 	case "supercedes":
 		pl.Supersedes = p.strings(v)
+	case "reuse-results":
+		pl.ReuseResults = *p.boolean(v)
 	case "retry-failed":
 		pl.RetryFailed = p.atLeast(v, 0)
 	case "disable-after-consecutive-failures":
