@@ -414,7 +414,7 @@ func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 		return ctrl.Result{}, nil
 	} else if err != nil {
 		s.build.Status.Reason = convert.Cut("giving the job its secrets is tried again: "+err.Error(), 1000)
-		return ctrl.Result{RequeueAfter: retryAfter}, nil
+		return ctrl.Result{RequeueAfter: retryAfter}, nil //nolint:nilerr // it is in the status, and tried again
 	}
 	if err := r.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
 		return ctrl.Result{}, fmt.Errorf("executor Pod: %w", err)
