@@ -1,6 +1,10 @@
 package gate
 
-import "github.com/gozer-dev/gozer/internal/model"
+import (
+	"slices"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
 
 // Plan says what to do next. It visits the items front to back:
 //
@@ -19,19 +23,19 @@ func Plan(q Queue) []Action {
 		merges: q.Merges,
 		alone:  q.Alone,
 		window: q.Window,
-		fates:  make(map[string]*fate, len(q.Items)),
+		fates:  make([]fate, 0, len(q.Items)),
 	}
 	for i := range q.Items {
 		// First, so that a window that grows or shrinks holds for all items.
 		p.resize(&q.Items[i])
 	}
-	fates := make([]fate, len(q.Items))
 	for i := range q.Items {
 		last := i == len(q.Items)-1
-		if q.Newest && !last && p.staying > 0 && p.overtaken(&q.Items[i], &q.Items[len(q.Items)-1], &fates[i]) {
+		p.fates = p.fates[:i+1]
+		if q.Newest && !last && p.staying > 0 && p.overtaken(&q.Items[i], &q.Items[len(q.Items)-1], &p.fates[i]) {
 			continue
 		}
-		p.visit(&q.Items[i], &fates[i], last)
+		p.visit(&q.Items[i], &p.fates[i], last)
 	}
 	if p.window.Size != q.Window.Size {
 		p.add(Action{Kind: Resize, Size: p.window.Size})
@@ -45,7 +49,8 @@ type planner struct {
 	alone   bool
 	window  Window
 	actions []Action
-	fates   map[string]*fate
+	fates   []fate
+	index   map[string]*fate
 	// base is what the next item should stand on: the nearest non-failing
 	// item ahead, or the non-live item directly ahead.
 	base *fate
@@ -65,11 +70,33 @@ type fate struct {
 	why     string
 }
 
-func (p *planner) add(a Action) { p.actions = append(p.actions, a) }
+func (p *planner) add(a Action) {
+	if len(p.actions) == cap(p.actions) && len(p.actions) >= 64 {
+		// Many items have something to do: most likely all behind them have, too.
+		p.actions = slices.Grow(p.actions, cap(p.fates)-len(p.fates)+8)
+	}
+	p.actions = append(p.actions, a)
+}
+
+// fate of an item that was visited. Mostly it is the one that was the base
+// last; others are looked up in an index, which is made when it is needed.
+func (p *planner) fate(id string) *fate {
+	switch {
+	case id == "":
+		return nil
+	case p.base != nil && p.base.id == id:
+		return p.base
+	case p.index == nil:
+		p.index = make(map[string]*fate, cap(p.fates))
+	}
+	for i := len(p.index); i < len(p.fates); i++ {
+		p.index[p.fates[i].id] = &p.fates[i]
+	}
+	return p.index[id]
+}
 
 func (p *planner) visit(it *Item, f *fate, last bool) {
 	*f = fate{id: it.ID, name: it.Name, epoch: it.Epoch, live: it.Live}
-	p.fates[it.ID] = f
 	if p.leaves(it, f, last) {
 		return
 	}
@@ -123,7 +150,6 @@ func (p *planner) overtaken(it, newest *Item, f *fate) bool {
 		return false
 	}
 	*f = fate{id: it.ID, name: it.Name, gone: true, failing: true, why: newest.Name + " is newer"}
-	p.fates[it.ID] = f
 	p.add(Action{Kind: Remove, Item: it.ID, Result: model.ItemDequeued, Why: newest.Name + " is newer, and will be run instead"})
 	return true
 }
@@ -173,7 +199,7 @@ func (p *planner) resize(it *Item) {
 // failingNeed returns a needed item ahead that is failing, if there is one.
 func (p *planner) failingNeed(it *Item) *fate {
 	for _, id := range it.Needs {
-		if f := p.fates[id]; f != nil && f.failing {
+		if f := p.fate(id); f != nil && f.failing {
 			return f
 		}
 	}
@@ -209,7 +235,7 @@ func (p *planner) settle(it *Item, f *fate, place *Place) {
 		p.placed(it, Put, *place, place.Why)
 		return
 	}
-	ahead := p.fates[it.Ahead]
+	ahead := p.fate(it.Ahead)
 	mergedAway := ahead != nil && ahead.merged
 	switch {
 	case it.Halted:
@@ -285,6 +311,6 @@ func (p *planner) outside(it *Item, f *fate) {
 
 // isHead says whether nothing live is ahead of the item that it stands on.
 func (p *planner) isHead(it *Item) bool {
-	f := p.fates[it.Ahead]
+	f := p.fate(it.Ahead)
 	return it.Ahead == "" || (f != nil && !f.live)
 }
