@@ -286,6 +286,34 @@ func TestProposedConfigIsInForce(t *testing.T) {
 	}
 }
 
+// TestFirstConfiguration: the change that brings a repository its first
+// configuration is tested and merged by it; one that brings none leaves silently.
+func TestFirstConfiguration(t *testing.T) {
+	w := newWorld(t)
+	w.host.Repo(t, "acme/new", map[string]string{"README": "new"})
+	var x gozer.Tenant
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.tenant, Name: "acme"}, &x); err != nil {
+		t.Fatal(err)
+	}
+	x.Spec.Sources[0].UntrustedProjects = append(x.Spec.Sources[0].UntrustedProjects, gozer.TenantProject{Name: "acme/new"})
+	if err := w.client.Update(t.Context(), &x); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.loaded()
+	w.opened(w.host.Open("acme/new", 2, "none", "", map[string]string{"text": "1"}))
+	first := w.host.Open("acme/new", 1, "first", "", map[string]string{".zuul.yaml": projectYAML("new"), "ci/test.sh": "true"})
+	w.opened(first)
+	w.eventually("it is tested", func() string {
+		return cmp.Diff([]string{"acme/new#2 NO_JOBS", "acme/new#1 SUCCESS"}, w.itemResults("check"))
+	})
+	w.approve(first)
+	w.eventually("it is merged", func() string { return cmp.Diff([]string{"acme/new#1"}, w.host.MergedOrder()) })
+	if s, c := w.host.Statuses("acme/new", 2), w.host.Comments("acme/new", 2); len(s)+len(c) != 0 {
+		t.Errorf("the one without jobs was told %v, %v", s, c)
+	}
+}
+
 // TestLostPodsAreRetried: what vanishes is never the change's fault.
 func TestLostPodsAreRetried(t *testing.T) {
 	w := newWorld(t)

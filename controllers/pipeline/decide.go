@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/depends"
 	"github.com/gozer-dev/gozer/internal/drivers"
@@ -55,7 +56,7 @@ func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change
 	var out []gozer.PipelineOutcome
 	for i := range s.pipelines {
 		p := &s.pipelines[i]
-		if !wants(p, ev) || !s.layout.InPipeline(change.Project.Canonical(), p.Name) {
+		if !wants(p, ev) || !s.mayTakePart(change, p.Name) {
 			continue
 		}
 		o, err := r.enter(ctx, s, p, change, ev)
@@ -65,6 +66,16 @@ func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// mayTakePart says whether a change has anything to do in a pipeline. A change of
+// an untrusted project may: its own configuration counts, which is not known
+// before it is prepared. One that has no jobs then leaves without a word.
+func (s *scope) mayTakePart(c model.Change, pipeline string) bool {
+	if s.layout.InPipeline(c.Project.Canonical(), pipeline) {
+		return true
+	}
+	return c.Number != 0 && slices.ContainsFunc(s.projects, func(p configsource.Project) bool { return p.Project == c.Project && !p.Trusted })
 }
 
 // pushed deals with a push: a branch at a commit may be what a pipeline wants
