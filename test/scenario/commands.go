@@ -198,7 +198,8 @@ func (p *player) cmdEdit(c command) error {
 	return nil
 }
 
-// cmdApprove approves changes: "approve CHANGE... [by=] [permission=]".
+// cmdApprove approves changes: "approve CHANGE... [by=] [permission=] [event=no]".
+// Without an event nobody tells the gate: it finds the approval when it looks.
 func (p *player) cmdApprove(c command) error {
 	by, permission := c.options["by"], c.options["permission"]
 	if by == "" {
@@ -215,7 +216,9 @@ func (p *player) cmdApprove(c command) error {
 		change.Approvals = append(slices.Clone(change.Approvals), model.Approval{By: by, Type: "approved", Permission: permission})
 		e := about(change, "pull_request_review", "submitted")
 		e.State = "approved"
-		p.emit(e)
+		if c.options["event"] != "no" {
+			p.emit(e)
+		}
 	}
 	return nil
 }
@@ -309,7 +312,7 @@ func (p *player) cmdDequeue(c command) error {
 	p.settle()
 	for _, i := range p.unfinished() {
 		if i.pipeline == c.arg(0) && i.live && slices.ContainsFunc(i.changes, func(x model.Change) bool { return changeName(x) == c.arg(1) }) {
-			p.world.dequeue(i, "Dequeued by hand.")
+			p.dequeue(i, "Dequeued by hand.")
 			return nil
 		}
 	}

@@ -88,12 +88,11 @@ func (h *host) tree(sequence []string) map[string]string {
 const deleted = "\x00"
 
 // push puts something into a branch by hand.
-func (h *host) push(at model.BranchRef, files map[string]string) string {
+func (h *host) push(at model.BranchRef, files map[string]string) {
 	h.pushes++
 	step := fmt.Sprintf("push%d", h.pushes)
 	h.files[step] = files
 	h.tips[at] = append(slices.Clone(h.tips[at]), step)
-	return step
 }
 
 // merge does what the host does when it is asked to merge a change.

@@ -163,7 +163,7 @@ type buildSet struct {
 	name, item, queue, pipeline string
 	epoch                       int
 	// steps are the changes of the state in merge order, the item's own last.
-	steps    []model.Change
+	steps []model.Change
 	// merge is what its item's status says when it has this buildset.
 	merge    *itemMerge
 	jobs     []setJob
@@ -196,7 +196,6 @@ type build struct {
 	started   int // 0 if it does not run
 	result    model.BuildResult
 	reason    string
-	failsSoon bool
 }
 
 func (b *build) waiting() bool { return b.requested > 0 && b.started == 0 && b.result == "" }
