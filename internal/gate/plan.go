@@ -1,6 +1,10 @@
 package gate
 
-import "github.com/gozer-dev/gozer/internal/model"
+import (
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/model"
+)
 
 // Plan says what to do next. It visits the items front to back:
 //
@@ -263,7 +267,7 @@ func (p *planner) outside(it *Item, f *fate) {
 	case it.Leave != "":
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemDequeued, Why: it.Leave})
 	case it.NeedGone != "":
-		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: f.why})
+		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: strings.TrimPrefix(f.why, it.Name+" left: ")})
 	case !p.isHead(it) || !it.Active || !it.done():
 		return
 	case it.result() != model.ItemSuccess:

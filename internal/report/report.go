@@ -7,6 +7,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,10 +112,16 @@ func headline(i Item) string {
 		return or(i.Messages.Failure, "Build failed.") + " (" + i.Pipeline + ")\n\nThe project runs no jobs for this change in this pipeline."
 	}
 	text := or(i.Messages.Failure, "Build failed.") + " (" + i.Pipeline + ")"
-	if len(i.Builds) == 0 && i.Reason != "" {
+	if i.Reason != "" && !slices.ContainsFunc(i.Builds, Build.explains) {
 		text += "\n\n" + i.Reason
 	}
 	return text
+}
+
+// explains says whether the table tells why the item failed. A build that was
+// cancelled tells nothing: something else made the item fail.
+func (b Build) explains() bool {
+	return b.Voting && b.Result.Failed() && b.Result != model.Canceled
 }
 
 func or(text, otherwise string) string {

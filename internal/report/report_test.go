@@ -39,6 +39,10 @@ func TestComment(t *testing.T) {
 		"need-failed": func(i *Item) {
 			i.Result, i.Reason = model.ItemFailure, "This change depends on a change that failed to merge."
 		},
+		"need-failed-while-running": func(i *Item) {
+			i.Result, i.Reason = model.ItemFailure, "it needs acme/api#11, which will not merge"
+			i.Builds = []Build{{Job: "unit", Result: model.Canceled, Voting: true}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := base
