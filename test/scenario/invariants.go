@@ -39,6 +39,8 @@ func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
 		}
 	}
 	spoilt, there := map[string]bool{}, map[string]bool{}
+	// revived: something that failed has another chance, and those behind stand on it again.
+	revived := false
 	for _, it := range q.Items {
 		there[it.ID] = true
 	}
@@ -48,7 +50,7 @@ func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
 		}
 		own := it.Halted || it.Facts.Canceled || it.Host.Moved != "" && !it.Host.Merged
 		onSpoilt := it.Ahead != "" && (spoilt[it.Ahead] || !there[it.Ahead])
-		if anew[it.ID] && !own && !onSpoilt {
+		if anew[it.ID] && !own && !onSpoilt && !revived {
 			w.violation("not minimal: %s is reset, and nothing that it stands on is spoilt (%v)", it.Name, actions)
 		}
 		leaves := it.Leave != "" || it.NeedGone != "" || it.Reported != "" || stopped[it.ID] || it.Halted
@@ -56,6 +58,7 @@ func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
 			w.violation("%s stands on something spoilt and is not reset (%v)", it.Name, actions)
 		}
 		failing := it.Facts.Problem != "" || it.Facts.Failing || it.Host.Refused != "" || it.Leave != "" || it.NeedGone != ""
+		revived = revived || anew[it.ID] && (failing || it.Halted)
 		spoilt[it.ID] = anew[it.ID] || stopped[it.ID] || failing && !it.Host.Merged && it.Live || it.Halted
 	}
 }

@@ -142,7 +142,11 @@ func (p *player) do(c command) error {
 	if run == nil {
 		return fmt.Errorf("no such command")
 	}
-	return run(c)
+	err := run(c)
+	if c.options["maybe"] != "" {
+		return nil // a random story does not know what is possible
+	}
+	return err
 }
 
 func (p *player) settle() {
