@@ -312,7 +312,8 @@ func (p *player) cmdDequeue(c command) error {
 	p.settle()
 	for _, i := range p.unfinished() {
 		if i.pipeline == c.arg(0) && i.live && slices.ContainsFunc(i.changes, func(x model.Change) bool { return changeName(x) == c.arg(1) }) {
-			p.dequeue(i, "Dequeued by hand.")
+			i.dequeue = "Dequeued by hand."
+			p.touch("queue " + i.queue)
 			return nil
 		}
 	}

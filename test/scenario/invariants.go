@@ -58,9 +58,15 @@ func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
 			w.violation("%s stands on something spoilt and is not reset (%v)", it.Name, actions)
 		}
 		failing := it.Facts.Problem != "" || it.Facts.Failing || it.Host.Refused != "" || it.Leave != "" || it.NeedGone != ""
-		revived = revived || anew[it.ID] && (failing || it.Halted)
+		revived = revived || anew[it.ID] && (failing || it.Halted) || w.forgotten(it)
 		spoilt[it.ID] = anew[it.ID] || stopped[it.ID] || failing && !it.Host.Merged && it.Live || it.Halted
 	}
+}
+
+// forgotten says whether the host refused an item, and the process died before
+// it told that: until the host is asked again, those behind stand on it again.
+func (w *world) forgotten(it gate.Item) bool {
+	return it.Host.Refused == "" && w.refusedOnce[setName(it.ID, it.Epoch)]
 }
 
 // checkWindow: only items within the window begin to be worked on.

@@ -27,7 +27,7 @@ func (w *world) outside(v *view, a gate.Action) {
 // lookup asks the host about an item that is about to merge.
 func (w *world) lookup(v *view, i *item) {
 	if refused := w.different(i); refused != "" {
-		v.hosts[i.name] = gate.Host{Known: true, Refused: refused}
+		w.refused(v, i, refused)
 		return
 	}
 	all := true
@@ -39,6 +39,13 @@ func (w *world) lookup(v *view, i *item) {
 		return
 	}
 	v.hosts[i.name] = gate.Host{Known: true, Moved: w.moved(i)}
+}
+
+// refused notes why the host does not merge an item. It is not stored: who dies
+// before the report asks again.
+func (w *world) refused(v *view, i *item, why string) {
+	v.hosts[i.name] = gate.Host{Known: true, Refused: why}
+	w.refusedOnce[setName(i.name, v.entry(i.name).Epoch)] = true
 }
 
 // different says how a change is not what was tested; empty if all are.
@@ -109,7 +116,7 @@ func (w *world) lookAfterPush(v *view) {
 func (w *world) merge(v *view, i *item) {
 	for n, c := range i.changes {
 		if !mayMerge(v.spec.Reporters.Success, c.Project.Connection) {
-			v.hosts[i.name] = gate.Host{Known: true, Refused: "the pipeline does not merge"}
+			w.refused(v, i, "the pipeline does not merge")
 			return
 		}
 		if w.host.changes[c.Key()].Merged {
@@ -125,7 +132,7 @@ func (w *world) merge(v *view, i *item) {
 				refused += "; " + (&item{changes: i.changes[:n]}).title() + " was merged before that"
 			}
 			w.say("%s: %s refused by the host: %s", v.pipeline, changeName(c), refused)
-			v.hosts[i.name] = gate.Host{Known: true, Refused: refused}
+			w.refused(v, i, refused)
 			return
 		}
 		w.say("merged %s into %s %s", rev(c), c.Project.Name, c.Branch)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -132,6 +133,31 @@ func TestRandomStories(t *testing.T) {
 		}
 		for _, i := range w.unfinished() {
 			t.Fatalf("%s never left %s: %s\nthe story:\n%s", i.title(), i.pipeline, w.itemText(w.store.queues[i.queue], i), text)
+		}
+	})
+}
+
+// TestRandomStoriesEndTheSame: when everything comes to rest after each thing
+// that somebody does, the order of the controllers' turns does not matter.
+func TestRandomStoriesEndTheSame(t *testing.T) {
+	parsed := newConfigs().parsed
+	rapid.Check(t, func(t *rapid.T) {
+		text := write(t, false, true)
+		s, err := parse(text)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		shared := &configs{parsed: parsed, made: map[string]*config{}}
+		_, one, err := s.play(shared, nil)
+		if err != nil {
+			t.Fatalf("in the default order: %v\nthe story:\n%s", err, text)
+		}
+		_, other, err := s.play(shared, rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 3)))
+		if err != nil {
+			t.Fatalf("%v\nthe story:\n%s", err, text)
+		}
+		if diff := cmp.Diff(strings.Split(one.end(), "\n"), strings.Split(other.end(), "\n")); diff != "" {
+			t.Fatalf("the ends differ (-default +random):\n%s\nthe story:\n%s", diff, text)
 		}
 	})
 }

@@ -42,6 +42,8 @@ type world struct {
 	// merges in order, by queue.
 	merges []merged
 	steps  int
+	// refusedOnce are states that the host refused to merge, for the invariants.
+	refusedOnce map[string]bool
 	// problem is the first invariant that did not hold.
 	problem string
 }
@@ -49,7 +51,7 @@ type world struct {
 func newWorld(c *configs) *world {
 	return &world{
 		host: newHost(), store: newStore(), configs: c, refusals: map[string]gate.Host{},
-		dirty: map[string]bool{}, freed: map[string]bool{},
+		dirty: map[string]bool{}, freed: map[string]bool{}, refusedOnce: map[string]bool{},
 	}
 }
 
