@@ -28,6 +28,8 @@ type writer struct {
 	changes []string
 	// crashes allows the process to die.
 	crashes bool
+	// settled says that everything comes to rest after every command.
+	settled bool
 }
 
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
@@ -37,6 +39,15 @@ func (w *writer) one(of ...string) string { return rapid.SampledFrom(of).Draw(w.
 func (w *writer) chance(n int) bool { return rapid.IntRange(1, n).Draw(w.t, "chance") == 1 }
 
 func (w *writer) change() string { return w.one(w.changes...) }
+
+// with is when a job fails: on states that have a change. Whether one that merged
+// is in a state still is a matter of time.
+func (w *writer) with() string {
+	if w.settled {
+		return "on"
+	}
+	return "with"
+}
 
 // open makes a change, which may need others.
 func (w *writer) open() {
@@ -55,7 +66,7 @@ func (w *writer) open() {
 	w.changes = append(w.changes, name)
 	w.line("open %s%s%s", name, needs, config)
 	if w.chance(5) {
-		w.line("fail unit with %s", name)
+		w.line("fail unit %s %s", w.with(), name)
 	}
 	if !w.chance(4) {
 		w.line("approve %s", name)
@@ -78,7 +89,7 @@ func (w *writer) command() {
 			w.line("release %s %s maybe=1", w.one("unit", "lint"), w.change())
 		}
 	case "rule":
-		w.line(w.one("fail unit on %s", "fail unit with %s "+w.change(), "retry unit times=1 on %s", "pass unit on %s", "result lint NODE_FAILURE on %s"), w.change())
+		w.line(w.one("fail unit on %s", "fail unit "+w.with()+" %s "+w.change(), "retry unit times=1 on %s", "pass unit on %s", "result lint NODE_FAILURE on %s"), w.change())
 	case "patchset":
 		w.line("push-patchset %s", w.change())
 	case "close":
@@ -98,13 +109,16 @@ func (w *writer) command() {
 	case "config":
 		w.line("file config main zuul.d/4.yaml <<EOF\n- job: {name: other, run: ci/%d.sh}\nEOF", rapid.IntRange(1, 9).Draw(w.t, "version"))
 	case "nodes":
+		if w.settled {
+			return // which builds run when some must wait is a matter of time
+		}
 		w.line("nodes %d", rapid.IntRange(0, 4).Draw(w.t, "nodes"))
 	}
 }
 
-// write makes up a story; settled says that everything comes to rest after every command.
+// write makes up a story.
 func write(t *rapid.T, crashes, settled bool) string {
-	w := &writer{t: t, crashes: crashes}
+	w := &writer{t: t, crashes: crashes, settled: settled}
 	w.text.WriteString(randomConfig + "hold\n")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {
 		w.command()

@@ -105,7 +105,7 @@ func (w *world) end() string {
 	}
 	for _, i := range w.store.items {
 		if i.live {
-			out = append(out, fmt.Sprintf("%s %s by %s: %s", i.pipeline, strings.Join(names(i.changes), "+"), i.event, i.result))
+			out = append(out, fmt.Sprintf("%s %s: %s", i.pipeline, strings.Join(names(i.changes), "+"), i.result))
 		}
 	}
 	slices.Sort(out)
