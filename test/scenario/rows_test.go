@@ -55,6 +55,9 @@ func TestRows(t *testing.T) {
 		}
 		stories[n] = append(stories[n], "`"+name+"`")
 	}
+	if *update {
+		rewrite(t, stories)
+	}
 	told, waiting, elsewhere := table(t, "## The scheduler, story by story"), table(t, "### Waiting"), table(t, "### Tested elsewhere")
 	for n := 1; n <= rows; n++ {
 		places := 0
@@ -72,6 +75,30 @@ func TestRows(t *testing.T) {
 	}
 	for n, cell := range elsewhere {
 		testsExist(t, n, cell)
+	}
+}
+
+// rewrite names the stories of every row in the table.
+func rewrite(t *testing.T, stories map[int][]string) {
+	t.Helper()
+	const page = "../../docs/conformance.md"
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(raw), "\n## The scheduler, story by story\n")
+	text, after, _ := strings.Cut(rest, "\n### Waiting\n")
+	var out []string
+	for _, line := range strings.Split(text, "\n") {
+		cells := strings.Split(line, " | ")
+		if n, err := strconv.Atoi(strings.TrimLeft(cells[0], "| ")); err == nil {
+			cells[len(cells)-1] = strings.Join(stories[n], ", ") + " |"
+		}
+		out = append(out, strings.Join(cells, " | "))
+	}
+	text = before + "\n## The scheduler, story by story\n" + strings.Join(out, "\n") + "\n### Waiting\n" + after
+	if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
