@@ -204,13 +204,20 @@ func (w *world) build(heads map[model.BranchRef][]string) (*tenantfile.Tenant, *
 
 // stale says whether what is in force is not what the heads have.
 func (w *world) stale() bool {
-	return w.store.tenantFile != w.tenant.text() || !maps.EqualFunc(w.store.heads, w.headsNow(), slices.Equal)
+	if w.read == w.host.version {
+		return false
+	}
+	if w.store.tenantFile != w.tenant.text() || !maps.EqualFunc(w.store.heads, w.headsNow(), slices.Equal) {
+		return true
+	}
+	w.read = w.host.version
+	return false
 }
 
 // reconfigure puts the configuration of the heads in force (controllers/tenant),
 // and takes out what it has no place for.
 func (w *world) reconfigure() {
-	w.store.tenantFile, w.store.heads = w.tenant.text(), w.headsNow()
+	w.store.tenantFile, w.store.heads, w.force = w.tenant.text(), w.headsNow(), nil
 	c := w.inForce()
 	w.store.pipelines = nil
 	for _, p := range c.Pipelines() {
@@ -249,4 +256,10 @@ func (w *world) removed(i *item) string {
 	return ""
 }
 
-func (w *world) inForce() *config { return w.layout(w.store.heads, nil) }
+// inForce is the configuration of the tenant.
+func (w *world) inForce() *config {
+	if w.force == nil {
+		w.force = w.layout(w.store.heads, nil)
+	}
+	return w.force
+}

@@ -24,6 +24,8 @@ type host struct {
 	// told are the comments by change and marker: the same one is made once.
 	told   map[string]bool
 	pushes int
+	// version counts what may change the configuration.
+	version int
 	// branches in the order in which they came to be, the default ones first.
 	branches []model.BranchRef
 }
@@ -90,6 +92,7 @@ const deleted = "\x00"
 // push puts something into a branch by hand.
 func (h *host) push(at model.BranchRef, files map[string]string) {
 	h.pushes++
+	h.version++
 	step := fmt.Sprintf("push%d", h.pushes)
 	h.files[step] = files
 	h.tips[at] = append(slices.Clone(h.tips[at]), step)
@@ -110,6 +113,7 @@ func (h *host) merge(c model.Change) (refused string) {
 	}
 	at := ownBranch(c)
 	h.tips[at] = append(slices.Clone(h.tips[at]), rev(c))
+	h.version++
 	now.Open, now.Merged, now.MergeCommit = false, true, rev(c)
 	return ""
 }

@@ -83,6 +83,7 @@ func (p *player) declare(name string, branches []string) model.Project {
 	}
 	project := model.Project{Connection: connection, Hostname: connections[connection].Hostname, Name: path}
 	p.tenant.projects = append(p.tenant.projects, project)
+	p.host.version++
 	for _, branch := range branches {
 		p.newBranch(model.BranchRef{Project: project, Branch: branch}, nil)
 	}
@@ -90,6 +91,7 @@ func (p *player) declare(name string, branches []string) model.Project {
 }
 
 func (p *player) newBranch(at model.BranchRef, tip []string) {
+	p.host.version++
 	p.host.branches = append(p.host.branches, at)
 	p.host.tips[at] = slices.Clone(tip)
 }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -20,6 +21,12 @@ const randomConfig = `config <<EOF
 - project: {name: app, queue: integrated, check: {jobs: [unit]}, gate: {jobs: [unit]}}
 EOF
 `
+
+func init() {
+	if err := flag.Set("rapid.checks", randomStories); err != nil {
+		panic(err)
+	}
+}
 
 // writer makes up a story.
 type writer struct {

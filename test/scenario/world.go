@@ -17,6 +17,9 @@ type world struct {
 
 	// Caches: a crash drops them.
 	configs *configs
+	// force is the configuration in force; read is the host's version that it was compared with.
+	force *config
+	read  int
 	// refusals are what the host said about items whose report is not made yet.
 	refusals map[string]gate.Host
 
@@ -51,7 +54,7 @@ type world struct {
 func newWorld(c *configs) *world {
 	return &world{
 		host: newHost(), store: newStore(), configs: c, refusals: map[string]gate.Host{},
-		dirty: map[string]bool{}, freed: map[string]bool{}, refusedOnce: map[string]bool{},
+		read: -1, dirty: map[string]bool{}, freed: map[string]bool{}, refusedOnce: map[string]bool{},
 	}
 }
 
@@ -82,6 +85,7 @@ func (w *world) wrote() {
 // crash drops all caches: the process is started anew, and looks at everything.
 func (w *world) crash() {
 	w.crashes++
+	w.force, w.read = nil, -1
 	w.configs, w.refusals = &configs{parsed: w.configs.parsed, made: map[string]*config{}}, map[string]gate.Host{}
 	w.touchAll()
 }
