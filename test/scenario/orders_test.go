@@ -6,4 +6,4 @@ package scenario
 const orders = 200
 
 // randomStories is how many are made up; -rapid.checks asks for more.
-const randomStories = "1000"
+const randomStories = "500"
