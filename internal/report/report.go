@@ -139,6 +139,9 @@ func testedOn(i Item) string {
 }
 
 func row(b Build) string {
+	if b.Result == model.Undetermined {
+		b.Result = model.Canceled // the item is decided: nobody waits for it any more
+	}
 	result := string(b.Result)
 	if b.Result.Failed() {
 		result = "**" + result + "**"

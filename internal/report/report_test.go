@@ -41,7 +41,7 @@ func TestComment(t *testing.T) {
 		},
 		"need-failed-while-running": func(i *Item) {
 			i.Result, i.Reason = model.ItemFailure, "it needs acme/api#11, which will not merge"
-			i.Builds = []Build{{Job: "unit", Result: model.Canceled, Voting: true}}
+			i.Builds = []Build{{Job: "unit", Result: model.Canceled, Voting: true}, {Job: "lint", Voting: true}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
