@@ -44,14 +44,15 @@ func (w *world) reconcileSet(b *buildSet) {
 		}
 	}
 	p := jobgraph.Advance(states)
-	before := fmt.Sprint(b.states, b.failing, b.result)
+	was := *b
 	b.states, b.failing, b.reason = p.Jobs, p.Failing, p.Reason
 	if p.Complete {
 		if b.result = "FAILURE"; p.Success {
 			b.result = "SUCCESS"
 		}
 	}
-	if fmt.Sprint(b.states, b.failing, b.result) != before {
+	same := func(x, y jobgraph.JobState) bool { return x.Started == y.Started && x.Result == y.Result }
+	if b.failing != was.failing || b.result != was.result || !slices.EqualFunc(b.states, was.states, same) {
 		w.touch("queue " + b.queue)
 		w.wrote()
 	}

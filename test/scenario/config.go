@@ -232,7 +232,7 @@ func (w *world) reconfigure() {
 		w.say("config: %s: %s", e.Where(), firstLine(e.Message))
 	}
 	w.wrote()
-	for _, i := range w.store.itemsByAge() {
+	for _, i := range w.store.itemList {
 		if why := w.removed(i); i.result == "" && why != "" {
 			w.dequeue(i, why)
 		}

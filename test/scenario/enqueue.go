@@ -12,7 +12,13 @@ import (
 
 // unfinished are the items without a result.
 func (w *world) unfinished() []*item {
-	return slices.DeleteFunc(w.store.itemsByAge(), func(i *item) bool { return i.result != "" })
+	var out []*item
+	for _, i := range w.store.itemList {
+		if i.result == "" {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // itemsOf are the unfinished items of a change.
@@ -92,6 +98,7 @@ func (w *world) createItem(p *pipeline, q *queue, e gate.Entry, ev model.Trigger
 	}
 	i.seq = w.store.tick()
 	w.store.items[i.name] = i
+	w.store.itemList = append(w.store.itemList, i)
 	kind := "enqueued"
 	if !i.live {
 		kind = "not live"

@@ -246,6 +246,7 @@ func (w *world) createSet(i *item, m *itemMerge, jobs []*jobgraph.Job, steps []m
 		w.store.builds[b.name] = b
 	}
 	w.store.sets[set.name] = set
+	w.store.setList = append(w.store.setList, set)
 	w.touch("set " + set.name)
 	w.wrote()
 }

@@ -23,7 +23,7 @@ func (w *world) show(what string) string {
 	case "history":
 		lines = w.history
 	case "results":
-		for _, i := range w.store.itemsByAge() {
+		for _, i := range w.store.itemList {
 			if i.live && i.result != "" {
 				lines = append(lines, fmt.Sprintf("%s %s %s", i.pipeline, i.title(), i.result))
 			}

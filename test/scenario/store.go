@@ -23,6 +23,9 @@ type store struct {
 	items      map[string]*item
 	sets       map[string]*buildSet
 	builds     map[string]*build
+	// itemList and setList are items and sets, oldest first.
+	itemList []*item
+	setList  []*buildSet
 	// created counts what was created: it stands for the time.
 	created int
 }
@@ -204,11 +207,6 @@ func (b *build) running() bool { return b.started > 0 && b.result == "" }
 // byAge lists what is in a map, oldest first.
 func byAge[T any](m map[string]T, seq func(T) int) []T {
 	return slices.SortedFunc(maps.Values(m), func(a, b T) int { return seq(a) - seq(b) })
-}
-
-func (s *store) itemsByAge() []*item { return byAge(s.items, func(i *item) int { return i.seq }) }
-func (s *store) setsByAge() []*buildSet {
-	return byAge(s.sets, func(b *buildSet) int { return b.seq })
 }
 
 // setName of an item's epoch.

@@ -124,12 +124,12 @@ func (w *world) ready() []step {
 			add(key, func() { delete(w.dirty, key); w.reconcileQueue(q) })
 		}
 	}
-	for _, i := range w.store.itemsByAge() {
+	for _, i := range w.store.itemList {
 		if w.preparable(i) {
 			add("item "+i.name, func() { w.prepare(i) })
 		}
 	}
-	for _, b := range w.store.setsByAge() {
+	for _, b := range w.store.setList {
 		if key := "set " + b.name; w.dirty[key] {
 			add(key, func() { delete(w.dirty, key); w.reconcileSet(b) })
 		}
