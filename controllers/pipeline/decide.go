@@ -69,13 +69,14 @@ func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change
 }
 
 // mayTakePart says whether a change has anything to do in a pipeline. A change of
-// an untrusted project may: its own configuration counts, which is not known
-// before it is prepared. One that has no jobs then leaves without a word.
+// an untrusted project that is not configured yet may: it may bring the first
+// configuration, which is not known before it is prepared. One that has no jobs
+// then leaves without a word.
 func (s *scope) mayTakePart(c model.Change, pipeline string) bool {
 	if s.layout.InPipeline(c.Project.Canonical(), pipeline) {
 		return true
 	}
-	return c.Number != 0 && slices.ContainsFunc(s.projects, func(p configsource.Project) bool { return p.Project == c.Project && !p.Trusted })
+	return len(s.layout.Stanzas(c.Project.Canonical())) == 0 && c.Number != 0 && slices.ContainsFunc(s.projects, func(p configsource.Project) bool { return p.Project == c.Project && !p.Trusted })
 }
 
 // pushed deals with a push: a branch at a commit may be what a pipeline wants

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -293,7 +294,7 @@ func (p *planner) outside(it *Item, f *fate) {
 	case it.Lost != "":
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: it.Lost})
 	case it.NeedGone != "":
-		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: f.why})
+		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemFailure, Why: strings.TrimPrefix(f.why, it.Name+" left: ")})
 	case !p.isHead(it) || !it.Active || !it.done():
 		return
 	case it.result() != model.ItemSuccess:

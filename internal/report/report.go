@@ -7,6 +7,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -189,7 +190,7 @@ func headline(i Item) string {
 		return because(RequirementLost(len(i.Changes)), i.Reason)
 	case len(i.Changes) > 1:
 		return cycleFailedText
-	case len(i.Builds) == 0:
+	case !slices.ContainsFunc(i.Builds, Build.explains):
 		return because(or(i.Messages.Failure, failureText)+in, i.Reason)
 	}
 	return or(i.Messages.Failure, failureText) + in
@@ -222,6 +223,12 @@ func because(text, reason string) string {
 		return text
 	}
 	return text + "\n\n" + reason
+}
+
+// explains says whether the table tells why the item failed. A build that was
+// cancelled tells nothing: something else made the item fail.
+func (b Build) explains() bool {
+	return b.Voting && b.Result.Failed() && b.Result != model.Canceled
 }
 
 func or(text, otherwise string) string {

@@ -84,6 +84,10 @@ func TestComment(t *testing.T) {
 			i.Result, i.Builds = model.ItemFailure, []Build{a, b}
 			i.Messages = Messages{Failure: "It did not work.", Footer: "Questions: #ci"}
 		},
+		"need-failed-while-running": func(i *Item) {
+			i.Result, i.Reason = model.ItemFailure, "it needs acme/api#11, which will not merge"
+			i.Builds = []Build{{Job: "unit", Result: model.Canceled, Voting: true}, {Job: "lint", Voting: true}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := base

@@ -30,6 +30,9 @@ func table(builds []Build) string {
 }
 
 func row(b Build) string {
+	if b.Result == model.Undetermined {
+		b.Result = model.Canceled // the item is decided: nobody waits for it any more
+	}
 	result := string(b.Result)
 	switch {
 	case b.Result == model.Success && b.SuccessMessage != "":
