@@ -439,14 +439,20 @@ func TestPushResetsAtOnce(t *testing.T) {
 	w.approve(w.host.Open("acme/web", 1, "B", "", map[string]string{"b": "1"}))
 	first := []string{"1: acme/api#1", "1: acme/api#1 acme/web#1"}
 	w.eventually("both run", func() string { return cmp.Diff(first, w.gateBuilds()) })
-	commit := w.host.Push("acme/api", "by hand", map[string]string{"hand": "1"})
-	w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Branch: "main", Ref: "refs/heads/main", NewRev: commit})
-	w.eventually("both are tested on the new head", func() string {
-		return cmp.Diff(append(first, "2: acme/api#1", "2: acme/api#1 acme/web#1"), w.gateBuilds())
+	push := func(repo string) {
+		commit := w.host.Push(repo, "by hand", map[string]string{"hand": "1"})
+		w.event(model.TriggerEvent{Event: "push", Project: repo, Branch: "main", Ref: "refs/heads/main", NewRev: commit})
+	}
+	push("acme/api")
+	second := append(first, "2: acme/api#1", "2: acme/api#1 acme/web#1")
+	w.eventually("both are tested on the new head", func() string { return cmp.Diff(second, w.gateBuilds()) })
+	push("acme/web")
+	w.eventually("and the one behind, whose own branch moved", func() string {
+		return cmp.Diff(append(second, "3: acme/api#1 acme/web#1"), w.gateBuilds())
 	})
 	w.say(func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} })
 	w.eventually("both merge", func() string { return cmp.Diff([]string{"acme/api#1", "acme/web#1"}, w.host.MergedOrder()) })
-	if n := len(w.gateBuilds()); n != 4 {
+	if n := len(w.gateBuilds()); n != 5 {
 		t.Errorf("%d buildsets: %v", n, w.gateBuilds())
 	}
 }

@@ -26,8 +26,8 @@ func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
 		s.hosts[i.Name] = gate.Host{Known: true, Refused: refused}
 		return nil
 	}
-	tips, err := r.tips(ctx, i)
-	if err != nil {
+	tips := map[branch]tip{}
+	if err := r.tips(ctx, i, tips); err != nil {
 		return err
 	}
 	for n := range changes {
@@ -52,25 +52,42 @@ func (r *Reconciler) lookAfterPush(ctx context.Context, s *scope) error {
 	if push == "" || push == s.queue.Status.Looked {
 		return nil
 	}
+	tips := map[branch]tip{}
 	for _, e := range s.queue.Status.Items {
 		i := s.items[e.Item]
-		if m := i.Status.Merge; e.Ahead != "" || m == nil || m.Epoch != e.Epoch || i.Status.Merged != nil {
+		if m := i.Status.Merge; m == nil || m.Epoch != e.Epoch || i.Status.Merged != nil {
 			continue
 		}
-		changes, _, err := r.look(ctx, i)
-		if err != nil {
+		if err := r.tips(ctx, i, tips); err != nil {
 			return err
 		}
-		tips, err := r.tips(ctx, i)
-		if err != nil {
-			return err
+		why := i.movedBelow(tips)
+		if e.Ahead == "" {
+			changes, _, err := r.look(ctx, i)
+			if err != nil {
+				return err
+			}
+			if why = i.moved(changes, tips); i.anyIn(changes, tips) {
+				why = ""
+			}
 		}
-		if why := i.moved(changes, tips); why != "" && !i.anyIn(changes, tips) {
+		if why != "" {
 			s.hosts[i.Name] = gate.Host{Known: true, Moved: why}
 		}
 	}
 	s.queue.Status.Looked = push
 	return nil
+}
+
+// movedBelow names a branch that an item behind others was the first to stand on,
+// and that is not where it was. Of the others those ahead tell.
+func (i *item) movedBelow(tips map[branch]tip) string {
+	for _, st := range i.Status.Merge.States {
+		if t := tips[branch{st.Project, st.Branch}]; st.ExpectedTree == "" && t.Commit != st.Base {
+			return movedTo(st, t)
+		}
+	}
+	return ""
 }
 
 // anyIn says whether a change of the item is in its branch already: then it is
@@ -150,18 +167,21 @@ func branchOf(c gozer.ChangeRef) branch { return branch{c.Project, c.Branch} }
 // tip is where a branch is now.
 type tip struct{ Commit, Tree string }
 
-// tips are where all branches of the item's state are.
-func (r *Reconciler) tips(ctx context.Context, i *item) (map[branch]tip, error) {
-	out := map[branch]tip{}
+// tips asks where the branches of the item's state are that are not known yet.
+func (r *Reconciler) tips(ctx context.Context, i *item, known map[branch]tip) error {
 	for _, st := range i.Status.Merge.States {
+		at := branch{st.Project, st.Branch}
+		if _, ok := known[at]; ok {
+			continue
+		}
 		t, err := r.Tips.Tip(ctx, convert.Project(st.Project), st.Branch)
 		if err != nil && !merger.IsTerminal(err) {
-			return nil, err
+			return err
 		}
 		// A branch that is gone is nowhere: the item is prepared anew, which tells why it cannot be.
-		out[branch{st.Project, st.Branch}] = tip{t.Commit, t.Tree}
+		known[at] = tip{t.Commit, t.Tree}
 	}
-	return out, nil
+	return nil
 }
 
 // inBranch says whether a change that the host shows as open is in its branch
@@ -196,12 +216,16 @@ func (i *item) moved(changes []model.Change, tips map[branch]tip) string {
 		if t.Commit == st.Base && st.ExpectedTree == "" || st.ExpectedTree != "" && t.Tree == st.ExpectedTree || i.halfway(changes, at, t) {
 			continue
 		}
-		if t.Commit == "" {
-			return fmt.Sprintf("%s of %s is gone", st.Branch, st.Project.Name)
-		}
-		return fmt.Sprintf("%s of %s moved to %s outside the gate", st.Branch, st.Project.Name, model.ShortCommit(t.Commit))
+		return movedTo(st, t)
 	}
 	return ""
+}
+
+func movedTo(st gozer.PreparedState, t tip) string {
+	if t.Commit == "" {
+		return fmt.Sprintf("%s of %s is gone", st.Branch, st.Project.Name)
+	}
+	return fmt.Sprintf("%s of %s moved to %s outside the gate", st.Branch, st.Project.Name, model.ShortCommit(t.Commit))
 }
 
 // halfway says whether a branch is where a cycle's merge left it that was not
@@ -245,8 +269,8 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 		}
 		changes[n] = now
 	}
-	tips, err := r.tips(ctx, i)
-	if err != nil {
+	tips := map[branch]tip{}
+	if err := r.tips(ctx, i, tips); err != nil {
 		return err
 	}
 	r.merged(s, i, changes, tips)

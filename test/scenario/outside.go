@@ -38,7 +38,7 @@ func (w *world) lookup(v *view, i *item) {
 		w.noteMerged(v, i)
 		return
 	}
-	v.hosts[i.name] = gate.Host{Known: true, Moved: w.moved(i)}
+	v.hosts[i.name] = gate.Host{Known: true, Moved: w.moved(i, nil)}
 }
 
 // refused notes why the host does not merge an item. It is not stored: who dies
@@ -72,11 +72,13 @@ func (w *world) different(i *item) string {
 	return ""
 }
 
-// moved names a branch that is not where the item's test assumed it.
-func (w *world) moved(i *item) string {
+// moved names a branch that is not where the item's test assumed it; branches of
+// the item ahead are that one's to tell about.
+func (w *world) moved(i, ahead *item) string {
 	for _, st := range i.merge.states {
 		tip := w.host.tips[st.at]
-		if st.extra || slices.Equal(tip, st.before) || w.halfway(i, st, tip) {
+		below := ahead != nil && slices.ContainsFunc(ahead.merge.states, func(o state) bool { return o.at == st.at })
+		if st.extra || below || slices.Equal(tip, st.before) || w.halfway(i, st, tip) {
 			continue
 		}
 		return fmt.Sprintf("%s of %s moved to %s outside the gate", st.at.Branch, st.at.Project.Name, tip[len(tip)-1])
@@ -99,13 +101,14 @@ func (w *world) lookAfterPush(v *view) {
 	}
 	for _, e := range v.entries {
 		i := v.items[e.item]
-		if e.Ahead != "" || i.merge == nil || i.merge.epoch != e.Epoch || i.merged {
+		if i.merge == nil || i.merge.epoch != e.Epoch || i.merged {
 			continue
 		}
-		if slices.ContainsFunc(i.changes, func(c model.Change) bool { return w.host.changes[c.Key()].Merged }) {
+		ahead := v.items[e.Ahead]
+		if ahead == nil && slices.ContainsFunc(i.changes, func(c model.Change) bool { return w.host.changes[c.Key()].Merged }) {
 			continue
 		}
-		if why := w.moved(i); why != "" {
+		if why := w.moved(i, ahead); why != "" {
 			v.hosts[i.name] = gate.Host{Known: true, Moved: why}
 		}
 	}
