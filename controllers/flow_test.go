@@ -444,7 +444,7 @@ func TestPushResetsAtOnce(t *testing.T) {
 		w.event(model.TriggerEvent{Event: "push", Project: repo, Branch: "main", Ref: "refs/heads/main", NewRev: commit})
 	}
 	push("acme/api")
-	second := append(first, "2: acme/api#1", "2: acme/api#1 acme/web#1")
+	second := slices.Concat(first, []string{"2: acme/api#1", "2: acme/api#1 acme/web#1"})
 	w.eventually("both are tested on the new head", func() string { return cmp.Diff(second, w.gateBuilds()) })
 	push("acme/web")
 	w.eventually("and the one behind, whose own branch moved", func() string {
