@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,25 +24,45 @@ import (
 )
 
 // BenchmarkGate measures a gate of one job a change against the real API
-// server, with the real controllers and merger, a code host in memory, and a
-// kubelet of the test: (a) all changes are approved at once, until all run;
-// (b) the head fails, until all behind it run again; (c) these pass and merge.
+// server, with the real controllers, and a kubelet of the test: (a) all changes
+// are approved at once, until all run; (b) the head fails, until all behind it
+// run again; (c) these pass and merge. Merger and code host take no time; with
+// "git" they are real git on disk.
 func BenchmarkGate(b *testing.B) {
-	for _, n := range []int{100, 200} {
-		b.Run(fmt.Sprintf("%d changes", n), func(b *testing.B) {
+	for _, run := range []struct {
+		n   int
+		git bool
+	}{{100, false}, {200, false}, {100, true}, {25, false}} {
+		name := fmt.Sprintf("%d changes", run.n)
+		if run.git {
+			name += " git"
+		}
+		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				benchGate(b, n)
+				benchGate(b, run.n, run.git)
 			}
 		})
 	}
 }
 
-func benchGate(b *testing.B, n int) {
+func benchGate(b *testing.B, n int, git bool) {
 	w := newWorldWith(b, strings.Replace(pipelinesYAML, "manager: dependent", "manager: dependent\n    window: 0", 1))
-	// Pods carry what they are to do: listing them often would be what is measured.
-	w.tick, w.patience = 250*time.Millisecond, 5*time.Minute
+	w.tick, w.patience = 50*time.Millisecond, 10*time.Minute
+	view := w.watched(b)
+	w.kubelets = func(ctx context.Context) {
+		if err := w.manyKubelets(ctx, view); err != nil {
+			b.Error(err)
+		}
+	}
 	clock := &timed{}
-	w.through = func(m merger.Merger) merger.Merger { clock.Merger = m; return clock }
+	merged := func() int { return len(w.host.MergedOrder()) }
+	w.through = func(m merger.Merger) merger.Merger {
+		if clock.Merger = m; !git {
+			fake := newInstant(m, w.host)
+			w.hosts, merged, clock.Merger = instantHosts{fake}, fake.count, fake
+		}
+		return clock
+	}
 	fmt.Printf("\n%d changes; the API server takes %.0f small writes a second\n", n, w.limit())
 	w.start()
 	w.loaded()
@@ -55,7 +76,7 @@ func benchGate(b *testing.B, n int) {
 	for _, c := range changes {
 		w.approve(c)
 	}
-	w.eventually("all run", func() string { return w.running(n, 1) })
+	w.eventually("all run", func() string { return w.running(view, n, 1) })
 	p.end()
 
 	p = w.phase("b", n-1, clock)
@@ -65,15 +86,15 @@ func benchGate(b *testing.B, n int) {
 		}
 		return nil
 	})
-	w.eventually("the resets are stored", func() string { return w.reset(n - 1) })
+	w.eventually("the resets are stored", func() string { return w.reset(view, n-1) })
 	fmt.Printf("  %s: resets stored after %.2f s\n", p.name, time.Since(p.began).Seconds())
-	w.eventually("those behind run again", func() string { return w.running(n-1, 2) })
+	w.eventually("those behind run again", func() string { return w.running(view, n-1, 2) })
 	p.end()
 
 	p = w.phase("c", n-1, clock)
 	w.say(func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} })
 	w.eventually("they merge", func() string {
-		if got := len(w.host.MergedOrder()); got < n-1 {
+		if got := merged(); got < n-1 {
 			return fmt.Sprintf("%d merged", got)
 		}
 		return ""
@@ -83,13 +104,13 @@ func benchGate(b *testing.B, n int) {
 }
 
 // running says what is missing until so many builds of an epoch run.
-func (w *world) running(want int, epoch int32) string {
+func (w *world) running(view client.Reader, want int, epoch int32) string {
 	var sets gozer.BuildSetList
 	var builds gozer.BuildList
-	if err := w.client.List(w.t.Context(), &sets, client.InNamespace(w.tenant)); err != nil {
+	if err := view.List(w.t.Context(), &sets, client.UnsafeDisableDeepCopy); err != nil {
 		return err.Error()
 	}
-	if err := w.client.List(w.t.Context(), &builds, client.InNamespace(w.tenant)); err != nil {
+	if err := view.List(w.t.Context(), &builds, client.UnsafeDisableDeepCopy); err != nil {
 		return err.Error()
 	}
 	of := map[string]int32{}
@@ -109,9 +130,9 @@ func (w *world) running(want int, epoch int32) string {
 }
 
 // reset says what is missing until so many items have a second state.
-func (w *world) reset(want int) string {
+func (w *world) reset(view client.Reader, want int) string {
 	var queues gozer.ChangeQueueList
-	if err := w.client.List(w.t.Context(), &queues, client.InNamespace(w.tenant)); err != nil {
+	if err := view.List(w.t.Context(), &queues, client.UnsafeDisableDeepCopy); err != nil {
 		return err.Error()
 	}
 	got := 0
@@ -136,11 +157,12 @@ type phase struct {
 	clock  *timed
 	began  time.Time
 	writes map[string]float64
+	busy   map[string]float64
 }
 
 func (w *world) phase(name string, items int, clock *timed) *phase {
 	clock.spent.Store(0)
-	return &phase{world: w, name: name, items: items, clock: clock, began: time.Now(), writes: written(w.t)}
+	return &phase{world: w, name: name, items: items, clock: clock, began: time.Now(), writes: written(w.t), busy: reconciling(w.t)}
 }
 
 // end prints what the phase took: seconds, and writes of the manager by item, resource and verb.
@@ -157,17 +179,42 @@ func (p *phase) end() {
 	slices.Sort(rows)
 	fmt.Printf("  %s: %d items, %.2f s, %.1f writes an item; merger busy for %.2f s\n    %s\n", p.name, p.items, took.Seconds(),
 		total/float64(p.items), time.Duration(p.clock.spent.Load()).Seconds(), strings.Join(rows, ", "))
+	rows = nil
+	for name, n := range reconciling(p.t) {
+		if n -= p.busy[name]; n >= 0.1 {
+			rows = append(rows, fmt.Sprintf("%s %.1f s", name, n))
+		}
+	}
+	slices.Sort(rows)
+	fmt.Printf("    busy: %s\n", strings.Join(rows, ", "))
 }
 
 // written is the manager's own count of its writes.
 func written(t testing.TB) map[string]float64 {
+	out := map[string]float64{}
+	gathered(t, "gozer_api_writes_total", func(labels map[string]string, m *dto.Metric) {
+		out[labels["resource"]+" "+labels["verb"]] = m.GetCounter().GetValue()
+	})
+	return out
+}
+
+// reconciling is how long each controller was busy, in seconds, over all its workers.
+func reconciling(t testing.TB) map[string]float64 {
+	out := map[string]float64{}
+	gathered(t, "controller_runtime_reconcile_time_seconds", func(labels map[string]string, m *dto.Metric) {
+		out[labels["controller"]] = m.GetHistogram().GetSampleSum()
+	})
+	return out
+}
+
+// gathered visits the metrics of a name.
+func gathered(t testing.TB, name string, visit func(labels map[string]string, m *dto.Metric)) {
 	families, err := metrics.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]float64{}
 	for _, f := range families {
-		if f.GetName() != "gozer_api_writes_total" {
+		if f.GetName() != name {
 			continue
 		}
 		for _, m := range f.GetMetric() {
@@ -175,10 +222,9 @@ func written(t testing.TB) map[string]float64 {
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
-			out[labels["resource"]+" "+labels["verb"]] = m.GetCounter().GetValue()
+			visit(labels, m)
 		}
 	}
-	return out
 }
 
 // limit is how many small writes a second the API server takes from eight at once.

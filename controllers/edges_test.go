@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -233,4 +234,56 @@ func TestRefusedWhileTheHostIsAway(t *testing.T) {
 	if diff := cmp.Diff([]string{"1: acme/api#1", "1: acme/api#1 acme/api#2", "2: acme/api#2"}, w.gateBuilds()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestMergedChangesAreNoPartOfTheState: a gate that is never empty does not
+// drag along what has merged. The branch has it, with the very tree.
+func TestMergedChangesAreNoPartOfTheState(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	succeeds := map[int64]bool{1: true}
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		if !succeeds[spec.Items[len(spec.Items)-1].Number] {
+			return nil
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	var want []string
+	for n := int64(1); n <= 5; n++ {
+		// When a change enters, the one ahead runs, and those before it have merged.
+		w.approve(w.host.Open("acme/api", n, "change", "", map[string]string{fmt.Sprintf("f%d", n): "1"}))
+		state := fmt.Sprintf("1: acme/api#%d", n)
+		if n > 1 {
+			state = fmt.Sprintf("1: acme/api#%d acme/api#%d", n-1, n)
+		}
+		want = append(want, state)
+		w.eventually("it is tested on what is ahead of it", func() string { return cmp.Diff(want, w.gateBuilds()) })
+		w.mu.Lock()
+		succeeds[n-1] = true
+		w.mu.Unlock()
+		w.eventually("all ahead of it merge", func() string {
+			if got := len(w.host.MergedOrder()); got < int(n-1) {
+				return fmt.Sprintf("%d merged", got)
+			}
+			for _, i := range w.items("gate")[:n-1] {
+				if i.Status.Result == "" {
+					return i.Name + " is there"
+				}
+			}
+			return ""
+		})
+	}
+	w.mu.Lock()
+	succeeds[5] = true
+	w.mu.Unlock()
+	w.eventually("all merged as they were tested", func() string {
+		got := len(w.host.MergedOrder())
+		for _, i := range w.items("gate") {
+			if c := meta.FindStatusCondition(i.Status.Conditions, gozer.ConditionMerged); c == nil || c.Reason != "TreeAsTested" {
+				return fmt.Sprintf("%d merged, and %s is not, or as something else: %+v", got, i.Name, c)
+			}
+		}
+		return ""
+	})
 }

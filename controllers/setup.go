@@ -52,7 +52,7 @@ type Options struct {
 
 // Workers of the controllers that wait for others most of the time.
 const (
-	prepareWorkers = 4
+	prepareWorkers = 8
 	buildWorkers   = 8
 )
 

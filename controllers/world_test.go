@@ -82,9 +82,11 @@ func testScheme(t testing.TB) *runtime.Scheme {
 // world is an installation for one test: its own namespaces, code host and
 // merger, the real controllers, and a kubelet that the test commands.
 type world struct {
-	t        testing.TB
-	client   client.Client
-	host     *fakehost.Host
+	t      testing.TB
+	client client.Client
+	host   *fakehost.Host
+	// hosts is what the controllers reach the host through.
+	hosts    controllers.Hosts
 	merger   *merger.Service
 	history  *memory
 	keys     build.Keys
@@ -104,6 +106,8 @@ type world struct {
 	tick time.Duration
 	// patience of those who wait.
 	patience time.Duration
+	// kubelets, when it is set, plays the nodes instead of kubelet.
+	kubelets func(context.Context)
 	// through, when it is set, is what the controllers reach the merger through.
 	through func(merger.Merger) merger.Merger
 
@@ -129,7 +133,7 @@ func newWorldWith(t testing.TB, pipelines string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n), tick: 20 * time.Millisecond, patience: 30 * time.Second}
-	w.keys = projectkeys.New(c, w.operator)
+	w.keys, w.hosts = projectkeys.New(c, w.operator), w.host
 	w.results = func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} }
 	store, err := gitrepo.NewStore(gitrepo.Options{Root: t.TempDir(), AllowFile: true})
 	if err != nil {
@@ -219,7 +223,7 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.host, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
+		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.hosts, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
 		ItemTTL: time.Hour, EventTTL: time.Hour,
 	})
@@ -227,7 +231,11 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	go func() { w.ended <- mgr.Start(ctx) }()
-	go w.kubelet(ctx)
+	kubelet := w.kubelets
+	if kubelet == nil {
+		kubelet = w.kubelet
+	}
+	go kubelet(ctx)
 	w.t.Cleanup(w.halt)
 }
 
@@ -278,13 +286,14 @@ func (w *world) kubelet(ctx context.Context) {
 				continue
 			}
 			for i := range pods.Items {
-				w.play(ctx, &pods.Items[i])
+				w.play(ctx, &pods.Items[i], w.outcome)
 			}
 		}
 	}
 }
 
-func (w *world) play(ctx context.Context, p *corev1.Pod) {
+// play does for a Pod what a kubelet does next; says is what its executor answers.
+func (w *world) play(ctx context.Context, p *corev1.Pod, says func(*corev1.Pod) *buildspec.Outcome) {
 	before := p.DeepCopy()
 	switch {
 	case p.DeletionTimestamp != nil:
@@ -297,7 +306,7 @@ func (w *world) play(ctx context.Context, p *corev1.Pod) {
 		p.Status.Phase, p.Status.PodIP, p.Status.StartTime = corev1.PodRunning, "10.0.0.1", &now
 		p.Status.PodIPs = []corev1.PodIP{{IP: "10.0.0.1"}}
 	case p.Labels[gozer.LabelRole] == build.RoleExecutor:
-		o := w.outcome(p)
+		o := says(p)
 		if o == nil {
 			return
 		}
@@ -316,6 +325,10 @@ func (w *world) outcome(p *corev1.Pod) *buildspec.Outcome {
 	if err := json.Unmarshal([]byte(p.Annotations[podspec.AnnotationSpec]), &spec); err != nil {
 		return &buildspec.Outcome{Result: model.BuildError, Reason: err.Error()}
 	}
+	return w.answer(spec)
+}
+
+func (w *world) answer(spec buildspec.Spec) *buildspec.Outcome {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.results(spec)

@@ -18,7 +18,7 @@ type BuildSetSpec struct {
 	// pipeline of the item.
 	// +kubebuilder:validation:MaxLength=253
 	Pipeline string `json:"pipeline"`
-	// steps are the changes of the tested state, in merge order; the item's own
+	// steps are the changes of the tested state that had not merged before, in merge order; the item's own
 	// are last. There are none for a branch that was pushed to.
 	// +optional
 	// +kubebuilder:validation:MaxItems=1024

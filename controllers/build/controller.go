@@ -66,9 +66,15 @@ type Reconciler struct {
 	Now      func() time.Time
 	// Workers is how many builds are looked at at once.
 	Workers int
+
+	// nodes are builds that wait for theirs.
+	nodes patch.Later
 }
 
 const (
+	// tellNodes is how long a build waits for its nodes before people see that:
+	// mostly they are there before.
+	tellNodes  = time.Second
 	retryAfter = 2 * time.Second
 	lookAgain  = 20 * time.Millisecond
 )
@@ -164,6 +170,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 	}
+	if s.before.Status.Attempt == 0 && s.build.Status.Phase == gozer.BuildNodes {
+		if wait := r.nodes.Left(s.build, tellNodes, r.Now()); wait > 0 {
+			return ctrl.Result{RequeueAfter: soonest(wait, result.RequeueAfter)}, nil
+		}
+	}
+	r.nodes.Done(req.NamespacedName)
 	_, err = patch.Status(ctx, r.Client, s.build, s.before, patch.Lock)
 	if apierrors.IsConflict(err) {
 		// The cache lags behind our own write: a result that is there already stays.
@@ -176,6 +188,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return result, r.cleanUp(ctx, s)
 	}
 	return result, nil
+}
+
+// soonest of two times to come back; 0 is never.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // gather reads what belongs to the build; nil when nothing is to be done.
@@ -205,7 +225,12 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 		}
 	}
 	if s.build.Status.Attempt == 0 {
-		return s, nil
+		if !s.job.Started || s.job.Result != "" {
+			return s, nil
+		}
+		// The first attempt follows from the job's start. It may be well under way.
+		st := &s.build.Status
+		st.Attempt, st.Phase, st.NodeRequest = 1, gozer.BuildNodes, naming.NodeRequest(s.build.Name, 1)
 	}
 	return s, r.gatherAttempt(ctx, s)
 }
@@ -239,18 +264,10 @@ func (r *Reconciler) advance(ctx context.Context, s *scope) (ctrl.Result, error)
 		r.finish(s, model.Canceled, s.set.Status.Reason)
 	case s.job.Result != "":
 		r.finish(s, model.BuildResult(s.job.Result), s.job.Reason) // skipped, or noop
+	case !s.job.Started && len(s.set.Status.Jobs) == 0:
+		// Its buildset was not looked at yet: most likely it starts right away.
 	case !s.job.Started:
 		st.Phase = gozer.BuildWaiting
-	case st.Attempt == 0:
-		st.Attempt, st.Phase = 1, gozer.BuildNodes
-		st.NodeRequest = naming.NodeRequest(s.build.Name, 1)
-		// The request may be there already: look right away.
-		if err := r.gatherAttempt(ctx, s); err != nil {
-			return ctrl.Result{}, err
-		}
-		if s.request != nil && s.request.Status.State == gozer.NodesFulfilled {
-			return r.withNodes(ctx, s)
-		}
 	case s.request == nil:
 		st.Phase = gozer.BuildNodes
 	case s.request.Status.State == gozer.NodesFailed && s.request.Status.Lost:

@@ -45,9 +45,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOf), builder.WithPredicates(buildMoved())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOfQueue)).
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsBehind), builder.WithPredicates(holdingChanged())).
-		WithOptions(retry.Options(1)).
+		WithOptions(retry.Options(workers)).
 		Complete(r)
 }
+
+const workers = 4
 
 // buildMoved leaves out what does not change the graph.
 func buildMoved() predicate.Predicate {

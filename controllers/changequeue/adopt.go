@@ -16,12 +16,8 @@ import (
 
 // adopt takes over what the structural actions made of the queue.
 func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
-	places := map[string]gate.Place{}
-	for _, g := range next.Items {
-		places[g.ID] = g.Place
-	}
 	for _, a := range actions {
-		s.note(a, places, now)
+		s.note(a, now)
 	}
 	entries := make([]gozer.QueueEntry, 0, len(next.Items))
 	s.order = s.order[:0]
@@ -46,17 +42,38 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 	s.queue.Status.Items = entries
 	s.queue.Status.Length = int32(len(entries))
 	s.queue.Status.Window = int32(next.Window.Size)
+	for _, e := range entries {
+		s.tellPlace(e)
+	}
 }
 
+// tellPlace writes into the story of an item what it is to be tested on, and
+// why. It follows from the item's entry in the queue, so that it may be stored
+// later than that.
+func (s *scope) tellPlace(e gozer.QueueEntry) {
+	i := s.items[e.Item]
+	if e.Epoch == 0 || e.Since == nil || e.Halted || slices.ContainsFunc(i.Status.Decisions, func(d gozer.Decision) bool { return !d.Time.Time.Before(e.Since.Time) }) {
+		return
+	}
+	if e.Epoch == 1 {
+		i.decide(e.Since.Time, decisionEnqueued, fmt.Sprintf("entered %s (%s); to be tested on %s", s.queue.Spec.Pipeline, i.Spec.Reason, s.base(e)))
+		return
+	}
+	i.decide(e.Since.Time, decisionReset, fmt.Sprintf("to be tested on %s: %s", s.base(e), e.Why))
+}
+
+// What the story says of an item's place.
+const (
+	decisionEnqueued = "Enqueued"
+	decisionReset    = "Reset"
+)
+
 // note writes an action into the story of its item, and counts it.
-func (s *scope) note(a gate.Action, places map[string]gate.Place, now time.Time) {
+func (s *scope) note(a gate.Action, now time.Time) {
 	i := s.items[a.Item]
 	switch a.Kind {
-	case gate.Put:
-		i.decide(now, "Enqueued", fmt.Sprintf("entered %s (%s); to be tested on %s", s.queue.Spec.Pipeline, i.Spec.Reason, s.base(a.Place, places)))
 	case gate.Reset:
 		s.queue.Status.Resets++
-		i.decide(now, "Reset", fmt.Sprintf("to be tested on %s: %s", s.base(a.Place, places), a.Why))
 	case gate.Halt:
 		i.decide(now, "Halted", a.Why)
 	case gate.Remove:
@@ -69,11 +86,12 @@ func (s *scope) note(a gate.Action, places map[string]gate.Place, now time.Time)
 	}
 }
 
-// base names what a place stands on, for people: the changes ahead in merge order, or the branch.
-func (s *scope) base(p gate.Place, places map[string]gate.Place) string {
+// base names what an item stands on, for people: the changes ahead in merge order, or the branch.
+func (s *scope) base(e gozer.QueueEntry) string {
 	var names []string
-	for ahead := p.Ahead; ahead != "" && s.items[ahead] != nil && len(names) < maxNamed; ahead = places[ahead].Ahead {
-		names = append(names, s.items[ahead].name())
+	for e.Ahead != "" && s.items[e.Ahead] != nil && len(names) < maxNamed {
+		names = append(names, s.items[e.Ahead].name())
+		e = s.entry(e.Ahead)
 	}
 	if len(names) == 0 {
 		return "the branch"

@@ -7,7 +7,8 @@
 //	        outside.go   lookups and merges on the code host
 //	        report.go    reports: occasion.go whom to tell, words.go and start.go what
 //	        failures.go  how many failed in a row
-//	        status.go    what people see of an item
+//	        status.go    what people see of an item, and writing it
+//	        fresh.go     reading it again
 //
 // One queue is one key is one lock: a queue is never planned twice at once.
 // An outside effect is looked up before it is repeated, so the process may be
@@ -53,8 +54,7 @@ type Tips interface {
 // Reconciler of ChangeQueues.
 type Reconciler struct {
 	client.Client
-	// Live reads the API server itself: a plan made from a cache that lags
-	// behind our own writes would do things twice.
+	// Live reads the API server itself; see written.
 	Live     client.Reader
 	Hosts    Hosts
 	Tips     Tips
@@ -63,9 +63,13 @@ type Reconciler struct {
 	WebURL string
 	Now    func() time.Time
 
+	written written
+	// people wait for what is only for them.
+	people patch.Later
+
+	mu sync.Mutex
 	// asked remembers since when a host puts off a merge. It is lost with the
 	// process, which only makes the patience start anew.
-	mu    sync.Mutex
 	asked map[string]time.Time
 	// refused is what the host said about items whose report could not be
 	// made. Asking anew would, until it answers, make those behind stand on

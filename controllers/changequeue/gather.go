@@ -30,6 +30,8 @@ type scope struct {
 	hosts map[string]gate.Host
 	// again is when to come back; 0 for not before something happens.
 	again time.Duration
+	// stored is when all was last written, or read.
+	stored time.Time
 	// waiting are items for which something outside failed in this reconcile.
 	waiting map[string]bool
 }
@@ -46,8 +48,9 @@ func (i *item) name() string { return convert.ChangeNames(i.Spec.Changes) }
 
 // gather reads the queue; nil when it is gone.
 func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*scope, error) {
-	s := &scope{queue: &gozer.ChangeQueue{}, items: map[string]*item{}, hosts: map[string]gate.Host{}, waiting: map[string]bool{}}
-	if err := r.Live.Get(ctx, key, s.queue); err != nil {
+	s := &scope{stored: r.Now(), queue: &gozer.ChangeQueue{}, items: map[string]*item{}, hosts: map[string]gate.Host{}, waiting: map[string]bool{}}
+	var list gozer.QueueItemList
+	if err := r.read(ctx, key, s.queue, &list); err != nil {
 		return nil, err
 	}
 	if s.queue.DeletionTimestamp != nil {
@@ -66,10 +69,6 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 	if err := r.recount(ctx, s); err != nil {
 		return nil, err
 	}
-	var list gozer.QueueItemList
-	if err := r.Live.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingLabels{gozer.LabelQueue: key.Name}); err != nil {
-		return nil, err
-	}
 	for n := range list.Items {
 		i := &list.Items[n]
 		if i.DeletionTimestamp == nil {
@@ -82,6 +81,9 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 		return nil, nil
 	}
 	s.arrange()
+	for _, e := range s.queue.Status.Items {
+		s.tellPlace(e)
+	}
 	r.recallRefusals(s)
 	return s, r.gatherBuildSets(ctx, s)
 }
@@ -143,19 +145,21 @@ func (s *scope) promote() {
 	s.order = gate.Promote(s.order, append(decided, asked...), needs)
 }
 
+// gatherBuildSets finds what tests the items. Nobody here changes a buildset, and
+// those behind many changes are large: they are not copied.
 func (r *Reconciler) gatherBuildSets(ctx context.Context, s *scope) error {
+	var list gozer.BuildSetList
+	err := r.List(ctx, &list, client.InNamespace(s.tenant), client.MatchingLabels{gozer.LabelQueue: s.queue.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return err
+	}
+	byName := make(map[string]*gozer.BuildSet, len(list.Items))
+	for n := range list.Items {
+		byName[list.Items[n].Name] = &list.Items[n]
+	}
 	for _, name := range s.order {
-		i := s.items[name]
-		if i.Status.Merge == nil || i.Status.Merge.BuildSet == "" {
-			continue
-		}
-		var b gozer.BuildSet
-		err := r.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: i.Status.Merge.BuildSet}, &b)
-		if client.IgnoreNotFound(err) != nil {
-			return err
-		}
-		if err == nil {
-			i.buildSet = &b
+		if i := s.items[name]; i.Status.Merge != nil {
+			i.buildSet = byName[i.Status.Merge.BuildSet]
 		}
 	}
 	return nil

@@ -37,8 +37,7 @@ func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
 		}
 	}
 	if allMerged(changes) {
-		r.merged(s, i, changes, tips)
-		return nil
+		return r.merged(ctx, s, i, changes, tips)
 	}
 	s.hosts[i.Name] = gate.Host{Known: true, Moved: i.moved(changes, tips)}
 	return nil
@@ -273,8 +272,7 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 	if err := r.tips(ctx, i, tips); err != nil {
 		return err
 	}
-	r.merged(s, i, changes, tips)
-	return nil
+	return r.merged(ctx, s, i, changes, tips)
 }
 
 // partly tells what of a cycle merged before the refusal.
@@ -320,7 +318,8 @@ func (r *Reconciler) mergeOne(ctx context.Context, s *scope, i *item, ref gozer.
 }
 
 // merged records the merge and compares the branches' trees with the tested ones.
-func (r *Reconciler) merged(s *scope, i *item, changes []model.Change, tips map[branch]tip) {
+// It is stored at once: when more is merged on top, they cannot be compared again.
+func (r *Reconciler) merged(ctx context.Context, s *scope, i *item, changes []model.Change, tips map[branch]tip) error {
 	s.hosts[i.Name] = gate.Host{Known: true, Merged: true}
 	last := len(changes) - 1
 	m := gozer.ItemMerged{Commit: changes[last].MergeCommit, At: *convert.MicroTime(r.Now())}
@@ -350,6 +349,8 @@ func (r *Reconciler) merged(s *scope, i *item, changes []model.Change, tips map[
 	i.Status.Merged = &m
 	i.decide(r.Now(), "Merged", message)
 	r.forget(s, i)
+	i.conditions(r)
+	return r.store(ctx, i)
 }
 
 // laterIn says whether a branch is at what a later change of the same item made of it.

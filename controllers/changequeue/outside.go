@@ -20,16 +20,15 @@ import (
 // outside performs the outside actions of a plan. What was decided about the
 // queue is stored first, so that cancelled builds do not wait for a slow host.
 func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Action) error {
-	stored := false
+	if slices.ContainsFunc(actions, func(a gate.Action) bool { return a.Kind.Outside() }) && r.toStore(s, actions) {
+		if err := r.flush(ctx, s); err != nil {
+			return err
+		}
+		s.stored = r.Now()
+	}
 	for _, a := range actions {
 		if !a.Kind.Outside() || s.waiting[a.Item] {
 			continue
-		}
-		if !stored {
-			if err := r.flush(ctx, s); err != nil {
-				return err
-			}
-			stored = true
 		}
 		i := s.items[a.Item]
 		var err error
@@ -57,6 +56,18 @@ func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Actio
 	return nil
 }
 
+// storeEvery bounds how long what was done outside is only known here. Until it
+// is stored, a process that dies makes the next one look it up on the host.
+const storeEvery = 500 * time.Millisecond
+
+// toStore says whether others wait for what was decided, or much was done since
+// it was last stored.
+func (r *Reconciler) toStore(s *scope, actions []gate.Action) bool {
+	return r.Now().Sub(s.stored) >= storeEvery || slices.ContainsFunc(actions, func(a gate.Action) bool {
+		return a.Kind == gate.Put || a.Kind == gate.Reset || a.Kind == gate.Halt || a.Kind == gate.Activate
+	})
+}
+
 // wait puts an item off whose outside action failed.
 func (r *Reconciler) wait(ctx context.Context, s *scope, i *item, kind gate.Kind, err error) {
 	s.waiting[i.Name] = true
@@ -67,9 +78,7 @@ func (r *Reconciler) wait(ctx context.Context, s *scope, i *item, kind gate.Kind
 	if errors.Is(err, drivers.ErrTryLater) {
 		delay = retryMerge
 	}
-	if s.again == 0 || delay < s.again {
-		s.again = delay
-	}
+	s.comeBack(delay)
 	logf.FromContext(ctx).Info("The code host has to be asked again", "item", i.Name, "action", kind, "reason", err.Error())
 	i.Status.Reason = convert.Cut(fmt.Sprintf("%s is tried again: %v", kind, err), 1000)
 }

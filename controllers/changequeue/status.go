@@ -3,7 +3,9 @@ package changequeue
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,26 +70,94 @@ func reasonFor(s *scope, e gozer.QueueEntry, problem string, complete bool) stri
 
 // flush writes what changed: items first, the queue last. An item that left
 // the queue must have its result before nobody looks at it any more.
+//
+// What is only for people, and follows from the rest, waits for a moment: mostly
+// something else is to be written about the item soon.
 func (r *Reconciler) flush(ctx context.Context, s *scope) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(writers)
 	for _, i := range s.items {
 		i.conditions(r)
 		if equality.Semantic.DeepEqual(i.Status, i.before.Status) {
-			// Most items of a long queue, in most rounds; making a patch of each costs more than all else.
+			// Most items of a long queue, in most rounds.
 			continue
 		}
-		if _, err := patch.Status(ctx, r.Client, i.QueueItem, i.before); err != nil {
-			if client.IgnoreNotFound(err) == nil {
-				continue
-			}
-			return err
+		if wait := r.later(s, i); wait > 0 {
+			s.comeBack(wait)
+			continue
 		}
-		i.before = i.DeepCopy()
+		g.Go(func() error { return r.store(gctx, i) })
 	}
-	if _, err := patch.Status(ctx, r.Client, s.queue, s.queueBefore, patch.Lock); err != nil {
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	s.queueBefore = s.queue.DeepCopy()
+	switch changed, err := patch.Status(ctx, r.Client, s.queue, s.queueBefore, patch.Lock); {
+	case err != nil:
+		// Somebody else wrote it, or nobody knows: see what is there now.
+		r.written.forget(client.ObjectKeyFromObject(s.queue))
+		return err
+	case changed:
+		r.written.note(s.queue)
+		s.queueBefore = s.queue.DeepCopy()
+	}
 	return nil
+}
+
+// writers of items at once. An API server answers many as soon as one.
+const writers = 8
+
+// store writes the status of one item; one that is gone needs none.
+func (r *Reconciler) store(ctx context.Context, i *item) error {
+	changed, err := patch.Status(ctx, r.Client, i.QueueItem, i.before)
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if changed {
+		r.written.note(i.QueueItem)
+	}
+	i.before = i.DeepCopy()
+	return nil
+}
+
+// comeBack makes the queue be looked at again, at the latest after a time.
+func (s *scope) comeBack(after time.Duration) {
+	if s.again == 0 || after < s.again {
+		s.again = after
+	}
+}
+
+// What is only for people waits the longer, the more items there are: a deep
+// queue is when writes are dear.
+const (
+	laterFirst = 200 * time.Millisecond
+	laterItem  = 20 * time.Millisecond
+	laterMost  = 3 * time.Second
+)
+
+// later says how long the writing of an item's status may still wait; 0 when it may not.
+func (r *Reconciler) later(s *scope, i *item) time.Duration {
+	if !i.onlyForPeople() {
+		r.people.Done(client.ObjectKeyFromObject(i))
+		return 0
+	}
+	return r.people.Left(i, min(laterMost, laterFirst+time.Duration(len(s.order))*laterItem), r.Now())
+}
+
+// onlyForPeople says whether all that changed in the item's status can be told
+// again from the queue and the buildset. That it fails is told at once.
+func (i *item) onlyForPeople() bool {
+	was, n := i.before.Status, len(i.before.Status.Decisions)
+	if len(i.Status.Decisions) < n || i.Status.State != was.State && i.Status.State == gozer.ItemFailing {
+		return false
+	}
+	for _, d := range i.Status.Decisions[n:] {
+		if d.Action != decisionEnqueued && d.Action != decisionReset {
+			return false
+		}
+	}
+	was.State, was.Reason, was.AheadChange, was.Builds = i.Status.State, i.Status.Reason, i.Status.AheadChange, i.Status.Builds
+	was.Decisions = i.Status.Decisions
+	return equality.Semantic.DeepEqual(was, i.Status)
 }
 
 // conditions follow from the other fields.

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +25,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/naming"
 	"github.com/gozer-dev/gozer/internal/nodes"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/token"
@@ -44,10 +46,18 @@ type Reconciler struct {
 	Image podspec.Image
 	Key   token.Key
 	Now   func() time.Time
+
+	// starting are requests whose Pods start.
+	starting patch.Later
+	// promised are nodes whose Pods the cache does not show yet.
+	promised promised
 }
 
+// tellStarting is how long Pods may take to start before people see that they do.
+const tellStarting = time.Second
+
 // SetupWithManager registers the controller. Requests are decided one at a
-// time, so that two never take the same room.
+// time, so that two never take the same room; their Pods are made side by side.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("noderequest").
 		For(&gozer.NodeRequest{}, builder.WithPredicates(stateMoved())).
@@ -55,9 +65,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.waiting), builder.WithPredicates(nodeGone())).
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfBuild), builder.WithPredicates(attemptOver())).
 		Watches(&gozer.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.waiting)).
-		WithOptions(retry.Options(1)).
+		WithOptions(retry.Options(workers)).
 		Complete(r)
 }
+
+const workers = 4
 
 func requestOfPod(_ context.Context, obj client.Object) []reconcile.Request {
 	labels := obj.GetLabels()
@@ -150,14 +162,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case s.over():
 		return result, r.release(ctx, s)
 	case s.request.Status.State == gozer.NodesFailed:
-	case isWaiting(s.request):
+	case isWaiting(s.request) && !s.made():
 		result, err = r.serve(ctx, s)
 	default:
-		result, err = r.follow(s), nil
+		result = r.follow(s)
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	if isWaiting(s.before) && s.request.Status.State == gozer.NodesPending {
+		if wait := r.starting.Left(s.request, tellStarting, r.Now()); wait > 0 {
+			return ctrl.Result{RequeueAfter: wait}, nil
+		}
+	}
+	r.starting.Done(req.NamespacedName)
 	_, err = patch.Status(ctx, r.Client, s.request, s.before)
 	return result, client.IgnoreNotFound(err)
 }
@@ -194,6 +212,16 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 	return s, nil
 }
 
+// made says whether all Pods of the request are there.
+func (s *scope) made() bool {
+	for n := range s.request.Spec.Nodes {
+		if s.pods[naming.NodePod(s.request.Name, n)] == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // over says whether nobody needs the nodes any more.
 func (s *scope) over() bool {
 	return s.build == nil || s.build.Status.Result != "" || s.build.Status.Attempt > s.request.Spec.Attempt
@@ -215,6 +243,7 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		return ctrl.Result{}, nil
 	}
 	if err := r.launch(ctx, s, d.Pools); err != nil {
+		r.promised.take(client.ObjectKeyFromObject(s.request))
 		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 			// A quota, or a label that makes no valid Pod: say so and try again. No watch tells of a quota's room.
 			st.State, st.Message = gozer.NodesRequested, convert.Cut(err.Error(), 1000)
@@ -222,8 +251,6 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		}
 		return ctrl.Result{}, err
 	}
-	st.State, st.Message = gozer.NodesPending, "node Pods are starting"
-	st.LaunchedAt = convert.MicroTime(r.Now())
 	return ctrl.Result{}, nil
 }
 
@@ -232,9 +259,12 @@ func (r *Reconciler) fail(s *scope, message string) {
 	patch.Condition(&s.request.Status.Conditions, s.request.Generation, gozer.ConditionReady, false, "Failed", s.request.Status.Message, r.Now())
 }
 
-// decide asks internal/nodes about all requests that wait, for this one.
+// decide asks internal/nodes about all requests that wait, for this one. Nodes
+// that it gives are promised until their Pods can be seen.
 func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, error) {
-	used, err := r.used(ctx)
+	r.promised.Lock()
+	defer r.promised.Unlock()
+	used, have, err := r.used(ctx)
 	if err != nil {
 		return nodes.Decision{}, err
 	}
@@ -250,12 +280,12 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, erro
 		pools = append(pools, pool)
 	}
 	var all gozer.NodeRequestList
-	if err := r.List(ctx, &all); err != nil {
+	if err := r.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return nodes.Decision{}, err
 	}
 	var waiting []nodes.Request
 	for _, n := range all.Items {
-		if isWaiting(&n) {
+		if isWaiting(&n) && have[client.ObjectKeyFromObject(&n)] < len(n.Spec.Nodes) {
 			waiting = append(waiting, requestOf(&n))
 		}
 	}
@@ -263,7 +293,11 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, erro
 	if !slices.ContainsFunc(waiting, func(q nodes.Request) bool { return q.Name == mine.Name }) {
 		waiting = append(waiting, mine)
 	}
-	return nodes.Assign(waiting, pools)[mine.Name], nil
+	d := nodes.Assign(waiting, pools)[mine.Name]
+	if d.Fail == "" && d.Wait == "" {
+		r.promised.give(client.ObjectKeyFromObject(s.request), d.Pools, r.Now())
+	}
+	return d, nil
 }
 
 func requestOf(n *gozer.NodeRequest) nodes.Request {
@@ -274,22 +308,29 @@ func requestOf(n *gozer.NodeRequest) nodes.Request {
 	return q
 }
 
-// used counts the node Pods of each pool.
-func (r *Reconciler) used(ctx context.Context) (map[string]int, error) {
+// used counts the node Pods of each pool, and of each request, also of those
+// that are about to be made.
+func (r *Reconciler) used(ctx context.Context) (pools map[string]int, requests map[types.NamespacedName]int, err error) {
 	var pods corev1.PodList
-	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: RoleNode}); err != nil {
-		return nil, err
+	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: RoleNode}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, err
 	}
-	out := map[string]int{}
-	for _, p := range pods.Items {
-		out[p.Labels[LabelPool]]++
+	pools, requests = map[string]int{}, map[types.NamespacedName]int{}
+	for n := range pods.Items {
+		p := &pods.Items[n]
+		pools[p.Labels[LabelPool]]++
+		requests[types.NamespacedName{Namespace: p.Namespace, Name: p.Labels[gozer.LabelNodeRequest]}]++
 	}
-	return out, nil
+	r.promised.count(pools, requests, r.Now())
+	return pools, requests, nil
 }
 
 // follow watches the Pods become ready, and notices when one is lost.
 func (r *Reconciler) follow(s *scope) ctrl.Result {
 	st := &s.request.Status
+	if isWaiting(s.request) && !r.launched(s) {
+		return ctrl.Result{}
+	}
 	ready := true
 	for n := range st.Nodes {
 		node := &st.Nodes[n]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/build"
 	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/naming"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/token"
@@ -64,7 +66,6 @@ func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error
 			return err
 		}
 	}
-	s.request.Status.Nodes = nil
 	for n, node := range s.request.Spec.Nodes {
 		label, ok := labelOf(s.pools, pools[n], node.Label)
 		if !ok {
@@ -76,11 +77,48 @@ func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error
 				return err
 			}
 		}
-		s.request.Status.Nodes = append(s.request.Status.Nodes, gozer.NodeStatus{
-			Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,
+	}
+	r.pending(s, k, pools, r.Now())
+	return nil
+}
+
+// launched notes the Pods that were made and are not noted yet; it says whether
+// they still are what the pools have.
+func (r *Reconciler) launched(s *scope) bool {
+	k, err := r.keys(s.request)
+	if err != nil {
+		r.fail(s, err.Error())
+		return false
+	}
+	var pools []string
+	since := r.Now()
+	for n := range s.request.Spec.Nodes {
+		pod := s.pods[naming.NodePod(s.request.Name, n)]
+		pools = append(pools, pod.Labels[LabelPool])
+		if made := pod.CreationTimestamp.Time; made.Before(since) {
+			since = made
+		}
+	}
+	return r.pending(s, k, pools, since)
+}
+
+// pending notes the nodes that start.
+func (r *Reconciler) pending(s *scope, k keys, pools []string, since time.Time) bool {
+	st := &s.request.Status
+	st.Nodes = nil
+	for n, node := range s.request.Spec.Nodes {
+		label, ok := labelOf(s.pools, pools[n], node.Label)
+		if !ok {
+			r.fail(s, fmt.Sprintf("pool %s lost the label %s", pools[n], node.Label))
+			return false
+		}
+		st.Nodes = append(st.Nodes, gozer.NodeStatus{
+			Name: node.Name, Label: node.Label, Pod: naming.NodePod(s.request.Name, n), User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,
 		})
 	}
-	return nil
+	st.State, st.Message = gozer.NodesPending, "node Pods are starting"
+	st.LaunchedAt = convert.MicroTime(since)
+	return true
 }
 
 func labelOf(pools []gozer.NodePool, pool, name string) (gozer.NodeLabel, bool) {

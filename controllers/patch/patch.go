@@ -3,47 +3,72 @@
 package patch
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
 	"time"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gozer-dev/gozer/internal/convert"
 )
 
-// Status writes what differs between an object and what it was before. It
-// says whether there was anything. A Lock makes the write fail with a conflict
-// when somebody else wrote the object in between.
+// Status writes what differs between the status of an object and what it was
+// before. It says whether there was anything. A Lock makes the write fail with a
+// conflict when somebody else wrote the object in between.
+//
+// Only the status is compared: the spec of a buildset behind a hundred changes
+// is large, and is nothing to marshal twice for each write.
 func Status(ctx context.Context, c client.Client, obj, before client.Object, opts ...Option) (bool, error) {
-	p := client.MergeFrom(before)
-	for _, o := range opts {
-		p = o(before)
-	}
-	data, err := p.Data(obj)
-	if err != nil {
-		return false, err
-	}
-	if bytes.Equal(data, []byte("{}")) || onlyVersion(data) {
+	now, was := statusOf(obj), statusOf(before)
+	if equality.Semantic.DeepEqual(now, was) {
 		return false, nil
 	}
-	return true, c.Status().Patch(ctx, obj, p)
+	data, err := difference(now, was)
+	if err != nil || string(data) == "{}" {
+		return false, err
+	}
+	body := map[string]json.RawMessage{"status": data}
+	for _, o := range opts {
+		o(body, before)
+	}
+	if data, err = json.Marshal(body); err != nil {
+		return false, err
+	}
+	return true, c.Status().Patch(ctx, obj, client.RawPatch(types.MergePatchType, data))
 }
 
-// onlyVersion says whether a locked patch has nothing but the lock.
-func onlyVersion(data []byte) bool {
-	return bytes.HasPrefix(data, []byte(`{"metadata":{"resourceVersion":`)) && bytes.Count(data, []byte(":")) == 2
+// statusOf is the status of a kind of ours; every one has it under this name.
+func statusOf(obj client.Object) any {
+	return reflect.ValueOf(obj).Elem().FieldByName("Status").Interface()
+}
+
+// difference is a merge patch between two statuses.
+func difference(now, was any) ([]byte, error) {
+	after, err := json.Marshal(now)
+	if err != nil {
+		return nil, err
+	}
+	before, err := json.Marshal(was)
+	if err != nil {
+		return nil, err
+	}
+	return jsonpatch.CreateMergePatch(before, after)
 }
 
 // Option of Status.
-type Option func(before client.Object) client.Patch
+type Option func(body map[string]json.RawMessage, before client.Object)
 
 // Lock makes the write fail when the object is not the one that was read.
-func Lock(before client.Object) client.Patch {
-	return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+func Lock(body map[string]json.RawMessage, before client.Object) {
+	body["metadata"] = json.RawMessage(fmt.Sprintf(`{"resourceVersion":%q}`, before.GetResourceVersion()))
 }
 
 // Create creates an object whose name says all that makes it distinct: that it

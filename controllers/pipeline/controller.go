@@ -18,6 +18,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -128,10 +129,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	// What was made of events is written while the next is dealt with: whatever
+	// is not written is dealt with again, and makes the same.
+	var written errgroup.Group
+	written.SetLimit(writers)
 	var failed []error
 	for i := range events {
-		err := r.deal(ctx, s, &events[i])
+		outcome, err := r.deal(ctx, s, &events[i])
 		if err == nil {
+			written.Go(func() error { return r.write(ctx, &events[i], outcome) })
 			continue
 		}
 		failed = append(failed, fmt.Errorf("event %s: %w", events[i].Name, err))
@@ -139,8 +145,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			break
 		}
 	}
-	return ctrl.Result{}, errors.Join(failed...)
+	return ctrl.Result{}, errors.Join(append(failed, written.Wait())...)
 }
+
+// writers of outcomes at once.
+const writers = 4
 
 // patience with an event that cannot be dealt with now: for so long younger
 // ones keep behind it. One that never can, for example about a repository that
@@ -162,30 +171,30 @@ func (r *Reconciler) waiting(ctx context.Context, t *gozer.Tenant) ([]gozer.Trig
 	return events, nil
 }
 
-// deal decides about one event and writes on it what was made of it.
-func (r *Reconciler) deal(ctx context.Context, s *scope, e *gozer.TriggerEvent) error {
-	outcome := gozer.EventOutcome{Tenant: s.tenant.Namespace}
+// deal decides about one event, and says what was made of it.
+func (r *Reconciler) deal(ctx context.Context, s *scope, e *gozer.TriggerEvent) (gozer.EventOutcome, error) {
 	pipelines, err := r.outcomes(ctx, s, e)
-	if err != nil {
-		return err
-	}
-	outcome.Pipelines = pipelines[:min(len(pipelines), 20)]
+	return gozer.EventOutcome{Tenant: s.tenant.Namespace, Pipelines: pipelines[:min(len(pipelines), 20)]}, err
+}
+
+// write notes on an event what was made of it.
+func (r *Reconciler) write(ctx context.Context, e *gozer.TriggerEvent, outcome gozer.EventOutcome) error {
 	before := e.DeepCopy()
 	e.Status.Tenants = append(e.Status.Tenants, outcome)
-	_, err = patch.Status(ctx, r.Client, e, before, patch.Lock)
+	_, err := patch.Status(ctx, r.Client, e, before, patch.Lock)
 	if apierrors.IsConflict(err) {
 		// The cache lagged behind another tenant's write, or our own: look again.
-		return r.dealAgain(ctx, s, e, outcome)
+		return r.writeAgain(ctx, e, outcome)
 	}
 	return client.IgnoreNotFound(err)
 }
 
-func (r *Reconciler) dealAgain(ctx context.Context, s *scope, e *gozer.TriggerEvent, outcome gozer.EventOutcome) error {
+func (r *Reconciler) writeAgain(ctx context.Context, e *gozer.TriggerEvent, outcome gozer.EventOutcome) error {
 	var now gozer.TriggerEvent
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(e), &now); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if DealtWith(&now, s.tenant.Namespace) {
+	if DealtWith(&now, outcome.Tenant) {
 		return nil
 	}
 	before := now.DeepCopy()

@@ -39,6 +39,8 @@ type Reconciler struct {
 	Now    func() time.Time
 	// Workers is how many items are prepared at once.
 	Workers int
+
+	early early
 }
 
 const (
@@ -52,9 +54,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.QueueItem{}, builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(r.itemsOn), builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(activeItems)).
+		WatchesRawSource(r.early.source()).
 		WithOptions(retry.Options(r.Workers)).
 		Complete(r)
 }
+
+// handlerOfItem is for sources that name the item itself.
+var handlerOfItem = &handler.EnqueueRequestForObject{}
 
 func mergeChanged() predicate.Predicate {
 	return predicate.Funcs{
@@ -105,22 +111,33 @@ type scope struct {
 	item   *gozer.QueueItem
 	tenant *gozer.Tenant
 	entry  gozer.QueueEntry
+	// entries of the queue, front to back.
+	entries []gozer.QueueEntry
 	// pipeline of the item; freeze fills it.
 	pipeline gozer.Pipeline
 	// ahead is the item on whose state this one is built; nil for the branches.
 	ahead *gozer.QueueItem
-	// aheadSteps are the changes of that state, in merge order. Some may have
-	// merged and left the queue since: the state is still built from them.
+	// aheadSteps are the changes of that state, in merge order.
 	aheadSteps []gozer.MergeStep
+	// rebased tells that those of them that merged since are left out; then
+	// mergedAs are the heads of branches that the host made of them.
+	rebased  bool
+	mergedAs map[branch]string
+	// allSteps are those with the merged ones.
+	allSteps []gozer.MergeStep
 }
 
 // Reconcile prepares the item's present epoch.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	s, ready, err := r.gather(ctx, req)
 	if err != nil || !ready {
+		if apierrors.IsNotFound(err) {
+			r.early.done(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if m := s.item.Status.Merge; m != nil && m.Epoch == s.entry.Epoch {
+		r.early.done(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	merge, err := r.ready(ctx, s)
@@ -130,6 +147,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	before := s.item.DeepCopy()
 	s.item.Status.Merge = merge
+	if merge.BuildSet != "" {
+		// Its queue would tell the same a moment later, in a write of its own.
+		s.item.Status.State, s.item.Status.Builds = gozer.ItemRunning, fmt.Sprintf("0/%d", merge.Jobs)
+	}
 	_, err = patch.Status(ctx, r.Client, s.item, before, patch.Lock)
 	if apierrors.IsConflict(err) {
 		// The cache lags, or the queue's controller wrote in between: look again.
@@ -151,10 +172,15 @@ func (r *Reconciler) ready(ctx context.Context, s *scope) (*gozer.ItemMerge, err
 	if !apierrors.IsNotFound(err) {
 		return nil, err
 	}
+	if made := r.early.get(client.ObjectKeyFromObject(s.item), s.entry.Epoch); made != nil {
+		// Others may stand on it already: it stays what it is.
+		return made.prepared.merge, r.create(ctx, s, made.prepared)
+	}
 	p, err := r.prepare(ctx, s)
 	if err != nil || p.merge.BuildSet == "" {
 		return p.merge, err
 	}
+	r.tellBehind(ctx, s, p)
 	return p.merge, r.create(ctx, s, p)
 }
 
@@ -176,7 +202,7 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, bool
 	if n < 0 || !q.Status.Items[n].Active || q.Status.Items[n].Halted {
 		return s, false, nil
 	}
-	s.entry = q.Status.Items[n]
+	s.entry, s.entries = q.Status.Items[n], q.Status.Items
 	var tenants gozer.TenantList
 	if err := r.List(ctx, &tenants, client.InNamespace(req.Namespace)); err != nil {
 		return nil, false, err
@@ -186,17 +212,17 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, bool
 		return s, false, nil
 	}
 	s.tenant = &tenants.Items[t]
-	ready, err := r.gatherAhead(ctx, s, q.Status.Items)
+	ready, err := r.gatherAhead(ctx, s)
 	return s, ready, err
 }
 
 // gatherAhead reads the state of the item ahead. It must be prepared in the
 // epoch that this item stands on.
-func (r *Reconciler) gatherAhead(ctx context.Context, s *scope, entries []gozer.QueueEntry) (bool, error) {
+func (r *Reconciler) gatherAhead(ctx context.Context, s *scope) (bool, error) {
 	if s.entry.Ahead == "" {
 		return true, nil
 	}
-	steps, a, err := r.stepsOf(ctx, s.item.Namespace, s.entry, entries)
+	steps, a, err := r.stepsOf(ctx, s.item.Namespace, s.entry, s.entries)
 	if err != nil || a == nil {
 		return false, err
 	}
@@ -215,6 +241,9 @@ func (r *Reconciler) stepsOf(ctx context.Context, namespace string, e gozer.Queu
 	var a gozer.QueueItem
 	if err := r.Get(ctx, client.ObjectKey{Namespace: namespace, Name: e.Ahead}, &a); err != nil {
 		return nil, nil, err
+	}
+	if steps, ok := r.earlyAhead(&a, e.AheadEpoch); ok {
+		return steps, &a, nil
 	}
 	m := a.Status.Merge
 	if m == nil || m.Epoch != e.AheadEpoch || len(m.States) == 0 {

@@ -37,7 +37,10 @@ const maxConfigErrors = 20
 // error is worth another try; what is the change's fault is a problem in the result.
 func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 	p := &prepared{merge: &gozer.ItemMerge{Epoch: s.entry.Epoch}}
-	result, err := r.Merger.Prepare(ctx, merger.PrepareRequest{Request: mergeplan.Request{Bases: s.bases(), Steps: convert.Steps(s.steps())}})
+	if err := r.rebase(ctx, s); err != nil {
+		return p, err
+	}
+	result, err := r.merge(ctx, s)
 	switch {
 	case merger.IsTerminal(err):
 		p.problem(model.ItemMergeFailure, err.Error())
@@ -47,9 +50,6 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*prepared, error) {
 	case result.Conflict != nil:
 		p.problem(model.ItemMergeConflict, s.conflictText(result.Conflict))
 		return p, nil
-	}
-	if err := s.standsOnAhead(result); err != nil {
-		return p, err
 	}
 	own := make([]mergeplan.StepResult, len(s.item.Spec.Changes))
 	if n := len(ownSteps(s.item)); n > 0 {
@@ -84,38 +84,46 @@ type branch struct {
 
 func branchOf(c gozer.ChangeRef) branch { return branch{c.Project, c.Branch} }
 
-// owns says whether a change of the item itself is for the branch.
-func (s *scope) owns(project gozer.ProjectRef, name string) bool {
-	return slices.ContainsFunc(s.item.Spec.Changes, func(c gozer.ChangeRef) bool { return branchOf(c) == branch{project, name} })
+// merge makes the state of the item.
+func (r *Reconciler) merge(ctx context.Context, s *scope) (mergeplan.Result, error) {
+	result, err := r.Merger.Prepare(ctx, merger.PrepareRequest{Request: mergeplan.Request{Bases: s.bases(), Steps: convert.Steps(s.steps())}})
+	if err == nil && result.Conflict == nil {
+		err = s.standsOnAhead(result)
+	}
+	if err == nil || !s.rebased {
+		return result, err
+	}
+	// What the host made of the changes that merged is not what was tested, as
+	// their trees tell: what is tested here is the state as it was.
+	s.unrebase()
+	return r.merge(ctx, s)
 }
 
-// standsOnAhead checks that the item's own changes were merged onto exactly the
-// commits that the item ahead was tested as. Commits are reproducible, so
-// anything else is a mistake of ours, and must not be tested, let alone merged.
+// standsOnAhead checks that the item's own changes were merged onto exactly what
+// the item ahead was tested as: the same commits, for those are reproducible, or
+// the same trees on what has merged since. Anything else is a mistake of ours,
+// and must not be tested, let alone merged.
 func (s *scope) standsOnAhead(result mergeplan.Result) error {
 	if s.ahead == nil {
 		return nil
 	}
 	steps := s.steps()
+	before := len(steps) - len(ownSteps(s.item))
 	for _, st := range s.ahead.Status.Merge.States {
-		got := ""
-		if s.owns(st.Project, st.Branch) {
-			got = st.Base
-			for n, step := range steps[:len(steps)-len(ownSteps(s.item))] {
-				if step.Change.Project == st.Project && step.Change.Branch == st.Branch {
-					got = result.Steps[n].Commit
-				}
-			}
-		} else {
-			for _, made := range result.States {
-				if convert.ProjectRef(made.Project) == st.Project && made.Branch == st.Branch {
-					got = made.Commit
-				}
+		commit, tree := "", ""
+		for _, made := range result.States {
+			if convert.ProjectRef(made.Project) == st.Project && made.Branch == st.Branch {
+				commit, tree = made.Base, made.BaseTree
 			}
 		}
-		if got != st.Commit {
+		for n, step := range steps[:before] {
+			if step.Change.Project == st.Project && step.Change.Branch == st.Branch {
+				commit, tree = result.Steps[n].Commit, result.Steps[n].Tree
+			}
+		}
+		if tree != st.Tree || !s.rebased && commit != st.Commit {
 			return fmt.Errorf("the state of %s was made again as %s of %s, but it was tested as %s",
-				s.ahead.Name, model.ShortCommit(got), st.Project.Name, model.ShortCommit(st.Commit))
+				s.ahead.Name, model.ShortCommit(commit), st.Project.Name, model.ShortCommit(st.Commit))
 		}
 	}
 	return nil
@@ -139,7 +147,13 @@ func (s *scope) bases() []mergeplan.Base {
 	if s.ahead == nil {
 		return nil
 	}
-	return convert.Bases(branchStates(s.ahead.Status.Merge.States))
+	bases := convert.Bases(branchStates(s.ahead.Status.Merge.States))
+	for n, b := range bases {
+		if commit, ok := s.mergedAs[branch{convert.ProjectRef(b.Project), b.Branch}]; ok {
+			bases[n].Commit = commit
+		}
+	}
+	return bases
 }
 
 func branchStates(in []gozer.PreparedState) []gozer.BranchState {

@@ -64,8 +64,9 @@ type Conflict struct {
 
 // StepResult is what became of one step.
 type StepResult struct {
-	// Commit is the branch's head after this step.
+	// Commit is the branch's head after this step, and Tree its tree.
 	Commit string `json:"commit"`
+	Tree   string `json:"tree"`
 	// ChangedFiles of the change itself, from where it left the branch to its
 	// head, sorted; at most MaxChangedFiles.
 	ChangedFiles []string `json:"changedFiles,omitempty"`

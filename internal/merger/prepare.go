@@ -193,7 +193,7 @@ func (s *Service) mergeChain(ctx context.Context, req mergeplan.Request, p *proj
 		if err != nil {
 			return err
 		}
-		p.results[l.Step] = changed.result(next.Commit)
+		p.results[l.Step] = changed.result(next)
 		if next.Conflict != nil {
 			return s.blame(ctx, req, p, c, i, next)
 		}

@@ -32,9 +32,9 @@ type changedFiles struct {
 	truncated bool
 }
 
-func (c changedFiles) result(commit string) mergeplan.StepResult {
+func (c changedFiles) result(after outcome) mergeplan.StepResult {
 	n := min(len(c.files), mergeplan.MaxChangedFiles)
-	return mergeplan.StepResult{Commit: commit, ChangedFiles: c.files[:n:n], Truncated: c.truncated || n < len(c.files)}
+	return mergeplan.StepResult{Commit: after.Commit, Tree: after.Tree, ChangedFiles: c.files[:n:n], Truncated: c.truncated || n < len(c.files)}
 }
 
 // changed gives the files that a change touches.

@@ -1,6 +1,7 @@
 package statusview
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -132,7 +133,8 @@ func (x *index) item(q gozer.ChangeQueue, e gozer.QueueEntry, it *gozer.QueueIte
 	c := changeOf(it)
 	out := Item{
 		Name: it.Name, Change: ChangeName(it), URL: clean(c.URL), Title: clean(c.Title), Live: it.Spec.Live,
-		State: string(it.Status.State), Branch: clean(c.Branch), Halted: e.Halted,
+		// Nothing is written of an item that just came.
+		State: string(cmp.Or(it.Status.State, gozer.ItemWaiting)), Branch: clean(c.Branch), Halted: e.Halted,
 	}
 	for _, a := range x.chain(it.Name) {
 		out.On = append(out.On, x.name(a))

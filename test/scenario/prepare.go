@@ -67,12 +67,34 @@ func (w *world) prepare(i *item) {
 		ahead = w.store.items[e.Ahead]
 	}
 	w.mergeStates(i, ahead, m)
+	steps = w.rebase(i, m, steps)
 	if m.problem == "" {
 		w.configure(i, m, append(slices.Clone(steps), numbered(i.changes)...))
 	}
 	i.merge = m
 	w.touch("queue " + q.name)
 	w.wrote()
+}
+
+// rebase leaves out what merged since the state ahead was made: the branch has it.
+func (w *world) rebase(i *item, m *itemMerge, steps []model.Change) []model.Change {
+	for len(steps) > 0 && w.mergedAlone(i.queue, steps[0]) {
+		if st := m.state(ownBranch(steps[0])); st != nil {
+			st.base = append(slices.Clone(st.base), rev(steps[0]))
+		}
+		steps = steps[1:]
+	}
+	return steps
+}
+
+// mergedAlone says whether a change merged as an item of its own.
+func (w *world) mergedAlone(queue string, c model.Change) bool {
+	for _, i := range w.store.items {
+		if i.queue == queue && i.merged && len(i.changes) == 1 && i.changes[0].Key() == c.Key() && i.changes[0].Head == c.Head {
+			return true
+		}
+	}
+	return false
 }
 
 // numbered leaves out branches as they are: nothing is merged for them.
