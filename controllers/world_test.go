@@ -340,8 +340,14 @@ func names(spec buildspec.Spec) []string {
 // event stores an event, as intake would.
 func (w *world) event(e model.TriggerEvent) {
 	w.t.Helper()
+	w.eventAt(time.Now(), e)
+}
+
+// eventAt stores an event that was received some time ago.
+func (w *world) eventAt(received time.Time, e model.TriggerEvent) {
+	w.t.Helper()
 	w.events++
-	e.Connection, e.ReceivedAt = fakehost.Connection, time.Now()
+	e.Connection, e.ReceivedAt = fakehost.Connection, received
 	if e.Name == "" {
 		e.Name = fmt.Sprintf("ev-%d", w.events)
 	}
