@@ -104,6 +104,8 @@ type world struct {
 	tick time.Duration
 	// patience of those who wait.
 	patience time.Duration
+	// relativePriority is the manager's option.
+	relativePriority bool
 	// through, when it is set, is what the controllers reach the merger through.
 	through func(merger.Merger) merger.Merger
 
@@ -221,7 +223,7 @@ func (w *world) start() {
 	err = controllers.Setup(mgr, controllers.Options{
 		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.host, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
-		ItemTTL: time.Hour, EventTTL: time.Hour,
+		ItemTTL: time.Hour, EventTTL: time.Hour, RelativePriority: w.relativePriority,
 	})
 	if err != nil {
 		w.t.Fatal(err)
