@@ -49,14 +49,9 @@ func tellStory(t *testing.T, kill int64) int64 {
 	if kill > 0 {
 		w.dieAfter.Store(before + kill)
 	}
-	for _, c := range w.five() {
-		w.approve(c)
-	}
+	w.approveFive()
 	if kill > 0 && w.diesOrFinishes() {
-		t.Logf("killed after %v", w.lastWrite.Load())
-		w.halt()
-		w.dieAfter.Store(0)
-		w.start()
+		w.revive()
 	}
 	w.assertFiveChanges()
 	w.assertNothingTwice()

@@ -44,6 +44,8 @@ type Options struct {
 	Build build.Settings
 	// ItemTTL and EventTTL say how long what is done with is kept.
 	ItemTTL, EventTTL time.Duration
+	// RelativePriority serves node requests by where their items stand, before age.
+	RelativePriority bool
 	// Loader reads configuration; one of its own when it is nil.
 	Loader *configsource.Loader
 	// Now is the clock; time.Now when it is nil.
@@ -78,7 +80,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		"queueitem":   &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
 		"buildset":    &buildset.Reconciler{Client: c, Now: now},
 		"build":       &build.Reconciler{Client: c, Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Workers: buildWorkers},
-		"noderequest": &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Now: now},
+		"noderequest": &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Relative: o.RelativePriority, Now: now},
 		"items":       &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
 		"events":      &cleanup.Events{Client: c, Keep: o.EventTTL, Now: now},
 	} {

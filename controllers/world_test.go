@@ -108,6 +108,8 @@ type world struct {
 	patience time.Duration
 	// kubelets, when it is set, plays the nodes instead of kubelet.
 	kubelets func(context.Context)
+	// relativePriority is the manager's option.
+	relativePriority bool
 	// through, when it is set, is what the controllers reach the merger through.
 	through func(merger.Merger) merger.Merger
 
@@ -225,7 +227,7 @@ func (w *world) start() {
 	err = controllers.Setup(mgr, controllers.Options{
 		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.hosts, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
-		ItemTTL: time.Hour, EventTTL: time.Hour,
+		ItemTTL: time.Hour, EventTTL: time.Hour, RelativePriority: w.relativePriority,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -353,8 +355,14 @@ func names(spec buildspec.Spec) []string {
 // event stores an event, as intake would.
 func (w *world) event(e model.TriggerEvent) {
 	w.t.Helper()
+	w.eventAt(time.Now(), e)
+}
+
+// eventAt stores an event that was received some time ago.
+func (w *world) eventAt(received time.Time, e model.TriggerEvent) {
+	w.t.Helper()
 	w.events++
-	e.Connection, e.ReceivedAt = fakehost.Connection, time.Now()
+	e.Connection, e.ReceivedAt = fakehost.Connection, received
 	if e.Name == "" {
 		e.Name = fmt.Sprintf("ev-%d", w.events)
 	}

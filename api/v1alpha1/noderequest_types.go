@@ -51,6 +51,14 @@ type NodeRequestStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
+	// relativePriority orders requests of one priority where the manager has
+	// --relative-priority: lower is served first. In a dependent pipeline it is
+	// the item's place in its queue, elsewhere how many items of its projects are
+	// ahead of it in the pipeline: exact below 10, by tens below 100, then by
+	// hundreds. It is what it was when state or message last changed.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	RelativePriority int32 `json:"relativePriority,omitempty"`
 	// lost tells that a node vanished: the build is worth another attempt.
 	// +optional
 	Lost bool `json:"lost,omitempty"`

@@ -42,6 +42,7 @@ type managerFlags struct {
 	namespace, image, imagePullPolicy, mergerURL, managerURL, webURL string
 	tokenKey, dataDir, apiBind, healthBind, metricsBind              string
 	itemTTL, eventTTL                                                time.Duration
+	relativePriority                                                 bool
 }
 
 func managerCommand() *cobra.Command {
@@ -64,6 +65,7 @@ func managerCommand() *cobra.Command {
 	fs.StringVar(&f.metricsBind, "metrics-bind", ":8082", "address of /metrics; 0 for none")
 	fs.DurationVar(&f.itemTTL, "item-ttl", time.Hour, "how long finished items are kept in Kubernetes")
 	fs.DurationVar(&f.eventTTL, "event-ttl", time.Hour, "how long events that were dealt with are kept in Kubernetes")
+	fs.BoolVar(&f.relativePriority, "relative-priority", false, "where nodes are scarce, serve builds of one precedence by where their changes stand: by place in the queue of a gate, elsewhere projects with few changes first")
 	return c
 }
 
@@ -109,7 +111,7 @@ func runManager(ctx context.Context, f managerFlags) error {
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
 			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL,
 		},
-		ItemTTL: f.itemTTL, EventTTL: f.eventTTL,
+		ItemTTL: f.itemTTL, EventTTL: f.eventTTL, RelativePriority: f.relativePriority,
 	})
 	if err != nil {
 		return err

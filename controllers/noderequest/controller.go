@@ -45,7 +45,10 @@ type Reconciler struct {
 	// Image that the node agent is copied from.
 	Image podspec.Image
 	Key   token.Key
-	Now   func() time.Time
+	// Relative serves the requests of one priority by where their items stand in
+	// their pipelines, before age (Zuul: relative_priority).
+	Relative bool
+	Now      func() time.Time
 
 	// starting are requests whose Pods start.
 	starting patch.Later
@@ -147,6 +150,8 @@ type scope struct {
 	build *gozer.Build
 	pods  map[string]*corev1.Pod
 	pools []gozer.NodePool
+	// relative priority with which the request was decided about; decide fills it.
+	relative int32
 }
 
 // Reconcile moves one request on.
@@ -234,6 +239,7 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		return ctrl.Result{}, err
 	}
 	st := &s.request.Status
+	defer s.noteRelative()
 	switch {
 	case d.Fail != "":
 		r.fail(s, d.Fail)
@@ -252,6 +258,14 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, nil
+}
+
+// noteRelative tells the relative priority with what is told anyway: it changes
+// whenever a queue moves, and is worth no write of its own.
+func (s *scope) noteRelative() {
+	if st, was := &s.request.Status, s.before.Status; st.State != was.State || st.Message != was.Message {
+		st.RelativePriority = s.relative
+	}
 }
 
 func (r *Reconciler) fail(s *scope, message string) {
@@ -283,17 +297,25 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, erro
 	if err := r.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return nodes.Decision{}, err
 	}
-	var waiting []nodes.Request
-	for _, n := range all.Items {
-		if isWaiting(&n) && have[client.ObjectKeyFromObject(&n)] < len(n.Spec.Nodes) {
-			waiting = append(waiting, requestOf(&n))
-		}
+	waiting := slices.DeleteFunc(all.Items, func(n gozer.NodeRequest) bool {
+		return !isWaiting(&n) || have[client.ObjectKeyFromObject(&n)] >= len(n.Spec.Nodes)
+	})
+	mine := fullName(s.request)
+	if !slices.ContainsFunc(waiting, func(n gozer.NodeRequest) bool { return fullName(&n) == mine }) {
+		waiting = append(waiting, *s.request)
 	}
-	mine := requestOf(s.request)
-	if !slices.ContainsFunc(waiting, func(q nodes.Request) bool { return q.Name == mine.Name }) {
-		waiting = append(waiting, mine)
+	relative, err := r.relative(ctx, waiting)
+	if err != nil {
+		return nodes.Decision{}, err
 	}
-	d := nodes.Assign(waiting, pools)[mine.Name]
+	requests := make([]nodes.Request, 0, len(waiting))
+	for n := range waiting {
+		q := requestOf(&waiting[n])
+		q.Relative = relative[q.Name]
+		requests = append(requests, q)
+	}
+	s.relative = relative[mine]
+	d := nodes.Assign(requests, pools)[mine]
 	if d.Fail == "" && d.Wait == "" {
 		r.promised.give(client.ObjectKeyFromObject(s.request), d.Pools, r.Now())
 	}
@@ -301,7 +323,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, erro
 }
 
 func requestOf(n *gozer.NodeRequest) nodes.Request {
-	q := nodes.Request{Name: n.Namespace + "/" + n.Name, Tenant: n.Namespace, Priority: n.Spec.Priority, Since: n.CreationTimestamp.Time}
+	q := nodes.Request{Name: fullName(n), Tenant: n.Namespace, Priority: n.Spec.Priority, Since: n.CreationTimestamp.Time}
 	for _, x := range n.Spec.Nodes {
 		q.Labels = append(q.Labels, x.Label)
 	}

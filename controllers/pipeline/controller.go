@@ -141,7 +141,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			continue
 		}
 		failed = append(failed, fmt.Errorf("event %s: %w", events[i].Name, err))
-		if r.Now().Sub(events[i].Spec.ReceivedAt.Time) < patience {
+		if r.Now().Sub(events[i].Spec.ReceivedAt.Time) < patience && !isSearch(err) {
 			break
 		}
 	}

@@ -54,18 +54,23 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 // enterAll brings a change into the pipelines that want it.
 func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
 	var out []gozer.PipelineOutcome
+	var search error
 	for i := range s.pipelines {
 		p := &s.pipelines[i]
 		if !wants(p, ev) || !s.mayTakePart(change, p.Name) {
 			continue
 		}
 		o, err := r.enter(ctx, s, p, change, ev)
+		if isSearch(err) {
+			search = err // no reason for the other pipelines to wait
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, o)
 	}
-	return out, nil
+	return out, search
 }
 
 // mayTakePart says whether a change has anything to do in a pipeline. A change of
@@ -137,15 +142,23 @@ func wants(p *gozer.Pipeline, ev model.TriggerEvent) bool {
 
 // enter brings the change into a pipeline, or says why not.
 func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
+	a := newArrival(s, p, c, ev)
+	o := gozer.PipelineOutcome{Pipeline: p.Name}
 	if i := s.liveItem(p.Name, c); i != nil {
-		return gozer.PipelineOutcome{Pipeline: p.Name, Item: i.Name, Message: "it is in the pipeline already"}, nil
+		o.Item, o.Message = i.Name, "it is in the pipeline already"
+	} else {
+		var err error
+		if o, err = r.admit(ctx, a, c); err != nil {
+			return o, err
+		}
 	}
-	return r.admit(ctx, s, p, c, ev)
+	return r.followed(ctx, a, o)
 }
 
 // admit enqueues the change where it may enter. An item that it has already is
 // replaced.
-func (r *Reconciler) admit(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
+func (r *Reconciler) admit(ctx context.Context, a *arrival, c model.Change) (gozer.PipelineOutcome, error) {
+	s, p, ev := a.s, a.p, a.ev
 	o := gozer.PipelineOutcome{Pipeline: p.Name}
 	if why := outdated(c, ev); why != "" {
 		o.Message = why
@@ -154,7 +167,7 @@ func (r *Reconciler) admit(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 	groups, err := r.dependencies(ctx, s, c)
 	var no refusal
 	if errors.As(err, &no) {
-		o.Message = convert.Cut(string(no), 1000)
+		o.Message = convert.Cut(string(no), maxOutcome)
 		return o, nil
 	}
 	if err != nil {
@@ -162,19 +175,22 @@ func (r *Reconciler) admit(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 	}
 	verdict := gate.Admit(s.rules(p, ev), s.candidates(p, groups), c.Key(), ev)
 	if verdict.Refusal != "" {
-		o.Message = convert.Cut(verdict.Refusal, 1000)
+		o.Message = convert.Cut(verdict.Refusal, maxOutcome)
 		if verdict.Tell {
 			return o, r.tellRefusal(ctx, s, p, c, ev, verdict.Refusal)
 		}
 		return o, nil
 	}
-	item, err := r.enqueue(ctx, s, p, verdict.Entries, ev)
+	item, err := r.enqueue(ctx, a, verdict.Entries, reason(ev))
 	if err != nil {
 		return o, err
 	}
 	o.Item = item
 	return o, r.supersede(ctx, s, p, c)
 }
+
+// maxOutcome bounds what is stored of what became of an event.
+const maxOutcome = 1000
 
 // outdated says why the event does not matter any more; empty if it does.
 func outdated(c model.Change, ev model.TriggerEvent) string {

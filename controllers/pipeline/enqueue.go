@@ -19,31 +19,34 @@ import (
 )
 
 // enqueue puts the change's item, the last of the entries, into its queue with
-// everything that it needs ahead of it.
-func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, entries []gate.Entry, ev model.TriggerEvent) (string, error) {
+// everything that it needs ahead of it, and behind each what needs it.
+func (r *Reconciler) enqueue(ctx context.Context, a *arrival, entries []gate.Entry, because string) (string, error) {
 	own := entries[len(entries)-1]
-	queue := r.queueFor(s, p, own.Changes, ev)
-	if err := r.createQueue(ctx, s, queue); err != nil {
+	queue := r.queueFor(a.s, a.p, own.Changes, a.ev)
+	if err := r.createQueue(ctx, a.s, queue); err != nil {
 		return "", err
 	}
 	names := map[model.ChangeKey]string{}
 	name := ""
-	for n, e := range entries {
-		if name = e.Item; name == "" {
-			i := r.newItem(s, p, queue.Name, e, ev, n)
+	for _, e := range entries {
+		if name = a.itemOf(e); name == "" {
+			i := r.newItem(a, queue.Name, e, because)
 			i.Spec.Needs = needs(e, names)
 			if err := patch.Create(ctx, r.Client, i); err != nil {
 				return "", err
 			}
-			logf.FromContext(ctx).Info("Enqueued", "item", i.Name, "change", e.String(), "pipeline", p.Name, "queue", queue.Name)
-			s.items = append(s.items, *i)
+			logf.FromContext(ctx).Info("Enqueued", "item", i.Name, "change", e.String(), "pipeline", a.p.Name, "queue", queue.Name)
+			a.s.items = append(a.s.items, *i)
 			name = i.Name
 		}
 		for _, c := range e.Changes {
 			names[c.Key()] = name
 		}
+		if err := r.followers(ctx, a, name); err != nil {
+			return "", err
+		}
 	}
-	return name, r.replace(ctx, s, p, own, name)
+	return name, r.replace(ctx, a.s, a.p, own, name)
 }
 
 // replace takes out the items that the changes had in the pipeline before: what
@@ -109,7 +112,8 @@ func (r *Reconciler) createQueue(ctx context.Context, s *scope, q *gozer.ChangeQ
 	return patch.Create(ctx, r.Client, q)
 }
 
-func (r *Reconciler) newItem(s *scope, p *gozer.Pipeline, queue string, e gate.Entry, ev model.TriggerEvent, n int) *gozer.QueueItem {
+func (r *Reconciler) newItem(a *arrival, queue string, e gate.Entry, because string) *gozer.QueueItem {
+	s, p, ev := a.s, a.p, a.ev
 	var refs []gozer.ChangeRef
 	for _, c := range e.Changes {
 		refs = append(refs, convert.ChangeRef(c.Change.Change, s.layout.MergeMode(c.Project.Canonical())))
@@ -128,12 +132,26 @@ func (r *Reconciler) newItem(s *scope, p *gozer.Pipeline, queue string, e gate.E
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.tenant, gozer.GroupVersion.WithKind("Tenant"))},
 		},
 		Spec: gozer.QueueItemSpec{
-			Pipeline: p.Name, Queue: queue, Changes: refs, Live: e.Live, Event: ev.Name, Reason: reason(ev),
-			// What an event brings keeps its order.
-			EnqueuedAt: microTime(ev.ReceivedAt.Add(time.Duration(n) * time.Microsecond)),
+			Pipeline: p.Name, Queue: queue, Changes: refs, Live: e.Live, Event: ev.Name, Reason: convert.Cut(because, maxReason),
+			EnqueuedAt: microTime(s.next(ev)),
 		},
 	}
 }
+
+// next is when the next item of an event counts as enqueued: what an event brings
+// keeps its order, also when the process died in between.
+func (s *scope) next(ev model.TriggerEvent) time.Time {
+	at := ev.ReceivedAt
+	for i := range s.items {
+		if last := s.items[i].Spec.EnqueuedAt.Time; s.items[i].Spec.Event == ev.Name && !last.Before(at) {
+			at = last.Add(time.Microsecond)
+		}
+	}
+	return at
+}
+
+// maxReason bounds what is stored of why an item entered.
+const maxReason = 250
 
 // reason tells what brought a change into a pipeline.
 func reason(ev model.TriggerEvent) string {

@@ -24,6 +24,8 @@ type scope struct {
 	projects  []configsource.Project
 	// items of the tenant that have no result yet, with those enqueued by this reconcile.
 	items []gozer.QueueItem
+	// done are the items whose changes were merged.
+	done []gozer.QueueItem
 	// merged are the commits that the gates made.
 	merged map[string]bool
 }
@@ -52,6 +54,7 @@ func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error
 	for i := range items.Items {
 		if m := items.Items[i].Status.Merged; m != nil {
 			s.merged[m.Commit] = true
+			s.done = append(s.done, items.Items[i])
 		}
 	}
 	s.items = slices.DeleteFunc(items.Items, func(i gozer.QueueItem) bool {
@@ -143,26 +146,44 @@ func (r *Reconciler) graph(ctx context.Context, s *scope, root model.Change) (de
 // changeByURL finds the change that a Depends-On line names on one of the
 // tenant's connections. Lines that name something else are ignored.
 func (r *Reconciler) changeByURL(ctx context.Context, s *scope, url string) (model.Change, bool, error) {
+	n, err := r.named(ctx, s, url)
+	switch {
+	case err != nil || n.host == nil:
+		return model.Change{}, false, err
+	case !n.known:
+		return model.Change{}, false, refusal(fmt.Sprintf("it depends on %s, whose project is not in the tenant", url))
+	}
+	c, err := n.host.Change(ctx, n.project, n.number)
+	if errors.Is(err, drivers.ErrNotFound) {
+		return model.Change{}, false, refusal(fmt.Sprintf("it depends on %s, which does not exist", url))
+	}
+	return c, err == nil, err
+}
+
+// named is what a Depends-On line names.
+type named struct {
+	// host is nil when it is of none of the tenant's connections.
+	host    drivers.Host
+	project model.Project
+	number  int64
+	// known says that the project is in the tenant.
+	known bool
+}
+
+func (r *Reconciler) named(ctx context.Context, s *scope, url string) (named, error) {
 	for _, source := range s.tenant.Spec.Sources {
 		host, err := r.Hosts.Host(ctx, source.Connection)
 		if err != nil {
-			return model.Change{}, false, err
+			return named{}, err
 		}
 		name, number, ok := host.ParseURL(url)
 		if !ok {
 			continue
 		}
 		p, known := s.project(source.Connection, name)
-		if !known {
-			return model.Change{}, false, refusal(fmt.Sprintf("it depends on %s, whose project is not in the tenant", url))
-		}
-		c, err := host.Change(ctx, p, number)
-		if errors.Is(err, drivers.ErrNotFound) {
-			return model.Change{}, false, refusal(fmt.Sprintf("it depends on %s, which does not exist", url))
-		}
-		return c, err == nil, err
+		return named{host: host, project: p, number: number, known: known}, nil
 	}
-	return model.Change{}, false, nil
+	return named{}, nil
 }
 
 // refusal is a no for the author of the change, unlike an error that is worth another try.

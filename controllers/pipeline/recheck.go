@@ -63,6 +63,11 @@ func (r *Reconciler) edited(ctx context.Context, s *scope, i *gozer.QueueItem, c
 		return nil
 	}
 	p := &s.pipelines[n]
+	a := newArrival(s, p, c, ev)
+	if i.Spec.Event == ev.Name {
+		_, err := r.followed(ctx, a, gozer.PipelineOutcome{}) // it died before that
+		return err
+	}
 	groups, err := r.dependencies(ctx, s, c)
 	var no refusal
 	if errors.As(err, &no) {
@@ -72,8 +77,12 @@ func (r *Reconciler) edited(ctx context.Context, s *scope, i *gozer.QueueItem, c
 		return err
 	}
 	// The new item first: what dies in between finds the old one still there.
-	o, err := r.admit(ctx, s, p, c, ev)
-	if err != nil || o.Item != "" {
+	o, err := r.admit(ctx, a, c)
+	if err != nil {
+		return err
+	}
+	if o.Item != "" {
+		_, err = r.followed(ctx, a, o)
 		return err
 	}
 	return r.dequeue(ctx, i, fmt.Sprintf("What it depends on was edited: %s.", o.Message))

@@ -30,6 +30,11 @@ type Changes interface {
 	Change(ctx context.Context, p model.Project, number int64) (model.Change, error)
 	// ParseURL says which change a URL of this host names.
 	ParseURL(url string) (project string, number int64, ok bool)
+	// Needing lists open changes of some projects, oldest first, in whose text a
+	// Depends-On line may name the change, which may be of another host: all that
+	// do at that time, and maybe more. They are as Change gives them but for
+	// what a list does not tell: heads, branches, reviews.
+	Needing(ctx context.Context, c model.Change, among []model.Project, at time.Time) ([]model.Change, error)
 }
 
 // Reporter tells people.

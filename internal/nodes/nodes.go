@@ -1,7 +1,8 @@
 // Package nodes decides which request for nodes is served by which pool, and
 // which has to wait (Nodepool: request handling).
 //
-// Requests are served by priority, then by age; a request gets all its nodes
+// Requests are served by priority, then by how far back their items stand, where
+// that counts, then by age; a request gets all its nodes
 // or none, so two requests never hold half each. A request that waits for room
 // keeps younger ones of the same pool waiting too, or it would starve.
 package nodes
@@ -33,6 +34,8 @@ type Request struct {
 	// Labels wanted, one for each node.
 	Labels   []string
 	Priority int32
+	// Relative orders requests of one priority, where it is used: see Relative.
+	Relative int32
 	Since    time.Time
 }
 
@@ -52,7 +55,7 @@ func Assign(requests []Request, pools []Pool) map[string]Decision {
 	slices.SortFunc(pools, func(a, b Pool) int { return cmp.Compare(a.Name, b.Name) })
 	sorted := slices.Clone(requests)
 	slices.SortFunc(sorted, func(a, b Request) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Relative, b.Relative), a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
 	})
 	out := make(map[string]Decision, len(sorted))
 	for _, r := range sorted {

@@ -24,6 +24,19 @@ func TestAssign(t *testing.T) {
 			[]Pool{big},
 			map[string]Decision{"urgent": {Pools: []string{"big", "big"}}, "old": {Wait: "pool big has 2 of at most 3 nodes in use"}},
 		},
+		"relative priority before age, behind priority": {
+			[]Request{
+				{Name: "old", Labels: []string{"debian"}, Priority: 200, Relative: 2, Since: at(1)},
+				{Name: "near", Labels: []string{"debian"}, Priority: 200, Relative: 1, Since: at(3)},
+				{Name: "urgent", Labels: []string{"debian"}, Priority: 100, Relative: 9, Since: at(4)},
+				{Name: "older", Labels: []string{"debian"}, Priority: 200, Relative: 1, Since: at(2)},
+			},
+			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2}},
+			map[string]Decision{
+				"urgent": {Pools: []string{"p"}}, "older": {Pools: []string{"p"}},
+				"near": {Wait: "pool p has 2 of at most 2 nodes in use"}, "old": {Wait: "pool p has 2 of at most 2 nodes in use"},
+			},
+		},
 		"all or nothing, and no overtaking": {
 			[]Request{{Name: "two", Labels: []string{"debian", "debian"}, Since: at(1)}, {Name: "one", Labels: []string{"debian"}, Since: at(2)}},
 			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2, Used: 1}},

@@ -1,13 +1,17 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/nodes"
 )
 
 // overtaken says whether the item does not want a buildset any more, and why.
@@ -86,12 +90,38 @@ func (w *world) waitingBuilds() []*build {
 			out = append(out, b)
 		}
 	}
+	relative := w.relative(out)
 	slices.SortFunc(out, func(a, b *build) int {
-		if a.priority != b.priority {
-			return int(a.priority - b.priority)
-		}
-		return a.requested - b.requested
+		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(relative[a.name], relative[b.name]), cmp.Compare(a.requested, b.requested))
 	})
+	return out
+}
+
+// relative priority of builds that wait, where it is used (controllers/noderequest).
+func (w *world) relative(waiting []*build) map[string]int32 {
+	out := map[string]int32{}
+	if !w.relativePriority {
+		return out
+	}
+	pipelines := map[string][]nodes.Standing{}
+	for _, i := range w.unfinished() {
+		s := nodes.Standing{Name: i.name, Since: time.Unix(int64(i.seq), 0)}
+		for _, c := range i.changes {
+			s.Projects = append(s.Projects, c.Project.Canonical())
+		}
+		if i.live {
+			pipelines[i.pipeline] = append(pipelines[i.pipeline], s)
+		}
+	}
+	for _, b := range waiting {
+		set := w.store.sets[b.set]
+		q := w.store.queues[set.queue]
+		if q != nil && q.manager == gozer.ManagerDependent {
+			out[b.name] = int32(max(0, slices.IndexFunc(q.entries, func(e entry) bool { return e.item == set.item }))) //nolint:gosec // a place in a list
+		} else {
+			out[b.name] = nodes.Relative(pipelines[set.pipeline])[set.item]
+		}
+	}
 	return out
 }
 

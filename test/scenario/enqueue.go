@@ -61,24 +61,26 @@ func (w *world) dequeue(i *item, why string) {
 	w.wrote()
 }
 
-// enqueue puts entries into their queue, the change's own item last.
-func (w *world) enqueue(p *pipeline, entries []gate.Entry, ev model.TriggerEvent) {
-	q := w.queueFor(p, entries[len(entries)-1].Changes, ev)
+// enqueue puts entries into their queue, the change's own item last, and behind
+// each what needs it.
+func (w *world) enqueue(a *arrival, entries []gate.Entry) {
+	p, own := a.p, entries[len(entries)-1]
+	q := w.queueFor(p, own.Changes, a.ev)
 	names := map[model.ChangeKey]string{}
+	name := ""
 	for _, e := range entries {
-		name := e.Item
-		if name == "" {
-			name = w.createItem(p, q, e, ev, names)
+		if name = w.itemOf(a, e); name == "" {
+			name = w.createItem(p, q, e, a.ev, names)
 		}
 		for _, c := range e.Changes {
 			names[c.Key()] = name
 		}
+		w.followers(a, name)
 	}
 	w.touch("queue " + q.name)
-	own := names[entries[len(entries)-1].Changes[0].Key()]
-	for _, c := range entries[len(entries)-1].Changes {
+	for _, c := range own.Changes {
 		for _, i := range w.itemsOf(c.Key()) {
-			if i.name != own && i.live && i.pipeline == p.name && i.patchset(c.Key()) == c.Patchset {
+			if i.name != name && i.live && i.pipeline == p.name && i.patchset(c.Key()) == c.Patchset {
 				w.dequeue(i, "What it depends on was edited; it is tested anew.")
 			}
 		}

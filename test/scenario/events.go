@@ -96,14 +96,17 @@ func (w *world) enterAll(c model.Change, ev model.TriggerEvent) {
 
 // enter brings a change into a pipeline, or says why not.
 func (w *world) enter(p *pipeline, c model.Change, ev model.TriggerEvent) {
+	a := newArrival(p, c, ev)
 	if w.liveItem(p.name, c) == nil {
-		w.admit(p, c, ev)
+		w.admit(a, c)
 	}
+	w.followed(a)
 }
 
 // admit enqueues a change where it may enter, in place of an item that it has
 // already. It says whether it did.
-func (w *world) admit(p *pipeline, c model.Change, ev model.TriggerEvent) bool {
+func (w *world) admit(a *arrival, c model.Change) bool {
+	p, ev := a.p, a.ev
 	refuse := func(why string) { w.say("%s: %s not enqueued: %s", p.name, changeName(c), why) }
 	switch {
 	case c.Merged:
@@ -126,13 +129,17 @@ func (w *world) admit(p *pipeline, c model.Change, ev model.TriggerEvent) bool {
 		}
 		return false
 	}
-	w.enqueue(p, verdict.Entries, ev)
+	w.enqueue(a, verdict.Entries)
+	w.supersede(p, c)
+	return true
+}
+
+func (w *world) supersede(p *pipeline, c model.Change) {
 	for _, i := range w.itemsOf(c.Key()) {
 		if i.live && slices.Contains(p.spec.Supersedes, i.pipeline) {
 			w.dequeue(i, fmt.Sprintf("The pipeline %s supersedes %s.", p.name, i.pipeline))
 		}
 	}
-	return true
 }
 
 func (w *world) rulesOf(p *pipeline, ev model.TriggerEvent) gate.Rules {

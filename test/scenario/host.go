@@ -17,6 +17,8 @@ type host struct {
 	// files that a step of a sequence wrote: path to content.
 	files   map[string]map[string]string
 	changes map[model.ChangeKey]*model.Change
+	// opened are the changes in the order in which they were opened.
+	opened []model.ChangeKey
 	// conflicts are pairs of changes that touch the same lines.
 	conflicts [][2]string
 	// refused says why a change is not merged.

@@ -29,6 +29,7 @@ func (p *player) cmdOpen(c command) error {
 		URL: fmt.Sprintf("https://%s/%s/pulls/%d", at.Hostname, at.Name, number), Open: true, Draft: c.options["draft"] == "true",
 	}
 	p.host.changes[change.Key()] = change
+	p.host.opened = append(p.host.opened, change.Key())
 	change.Head = rev(*change)
 	p.host.files[rev(*change)] = filesOf(c)
 	if err := p.describe(change, c); err != nil {

@@ -138,7 +138,7 @@ func (p *player) do(c command) error {
 		"comment": p.cmdComment, "draft": p.cmdDraft, "merge": p.cmdMerge, "conflict": p.cmdConflict,
 		"refuse": p.cmdRefuse, "accept": p.cmdRefuse, "enqueue": p.cmdEnqueue, "dequeue": p.cmdDequeue,
 		"result": p.cmdResult, "fail": p.cmdResult, "retry": p.cmdResult, "pass": p.cmdResult,
-		"hold": p.cmdHold, "release": p.cmdRelease, "unhold": p.cmdUnhold, "nodes": p.cmdNodes,
+		"hold": p.cmdHold, "release": p.cmdRelease, "unhold": p.cmdUnhold, "nodes": p.cmdNodes, "relative-priority": p.cmdRelative,
 		"settle": p.cmdSettle, "crash": p.cmdCrash, "show": p.cmdShow,
 	}[c.name]
 	if run == nil {
@@ -179,6 +179,8 @@ func (p *player) cmdNodes(c command) error {
 	p.capacity = n
 	return err
 }
+
+func (p *player) cmdRelative(command) error { p.relativePriority = true; return nil }
 
 func (p *player) cmdHold(c command) error {
 	pattern := c.arg(0)

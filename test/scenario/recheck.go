@@ -34,12 +34,21 @@ func (w *world) recheck(c model.Change, ev model.TriggerEvent) {
 
 // edited enqueues a change anew that depends on something else now.
 func (w *world) edited(p *pipeline, i *item, c model.Change, ev model.TriggerEvent) {
+	a := newArrival(p, c, ev)
+	if i.event == ev.Name {
+		w.followed(a) // it died before that
+		return
+	}
 	groups, err := w.dependencies(c)
 	if err != nil {
 		w.dequeue(i, fmt.Sprintf("What it depends on was edited: %v.", err))
 		return
 	}
-	if !w.stands(i, groups) && !w.admit(p, c, ev) {
+	switch {
+	case w.stands(i, groups):
+	case w.admit(a, c):
+		w.followed(a)
+	default:
 		w.dequeue(i, "What it depends on was edited.")
 	}
 }

@@ -38,6 +38,8 @@ type world struct {
 	freed map[string]bool
 	// capacity of nodes; 0 for no bound.
 	capacity int
+	// relativePriority is the manager's --relative-priority.
+	relativePriority bool
 
 	// log is what happened since it was last shown; history the builds that ended.
 	log     []string

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gozer-dev/gozer/internal/drivers"
@@ -25,12 +26,18 @@ type Config struct {
 	URL, WebURL string
 	Token       string
 	HTTP        *http.Client
+	// Now is time.Now when it is nil.
+	Now func() time.Time
 }
 
 // Client is a connection to one Gitea.
 type Client struct {
 	cfg     Config
 	changes *regexp.Regexp
+
+	mu sync.Mutex
+	// open pull requests by owner.
+	open map[string]openPulls
 }
 
 var _ drivers.Host = (*Client)(nil)
@@ -46,8 +53,11 @@ func New(cfg Config) *Client {
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{Timeout: requestTimeout}
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	bases := regexp.QuoteMeta(cfg.WebURL) + "|" + regexp.QuoteMeta(cfg.URL)
-	return &Client{cfg: cfg, changes: regexp.MustCompile(`^(?:` + bases + `)/([^/\s]+/[^/\s]+)/pulls/(\d+)/?$`)}
+	return &Client{cfg: cfg, open: map[string]openPulls{}, changes: regexp.MustCompile(`^(?:` + bases + `)/([^/\s]+/[^/\s]+)/pulls/(\d+)/?$`)}
 }
 
 // Remote is the clone URL with the token as password.

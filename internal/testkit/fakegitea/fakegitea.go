@@ -72,6 +72,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	pulls    map[string]*Pull
+	added    []string
 	statuses map[string][]Status
 	requests []string
 	// PageSize bounds pages whatever is asked for, as MAX_RESPONSE_ITEMS does.
@@ -88,6 +89,7 @@ func New(t *testing.T) *Server {
 	const pull = "/api/v1/repos/{owner}/{repo}/pulls/{number}"
 	mux.HandleFunc("GET /api/v1/user", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, User{Account}) })
 	mux.HandleFunc("GET /api/v1/version", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]string{"version": "1.26.0"}) })
+	mux.HandleFunc("GET /api/v1/repos/issues/search", s.searchIssues)
 	mux.HandleFunc("GET "+pull, s.onPull(s.getPull))
 	mux.HandleFunc("GET "+pull+"/reviews", s.onPull(s.getReviews))
 	mux.HandleFunc("POST "+pull+"/merge", s.onPull(s.merge))
@@ -107,6 +109,9 @@ func New(t *testing.T) *Server {
 func (s *Server) AddPull(project string, number int64, p Pull) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.pulls[key(project, number)] == nil {
+		s.added = append(s.added, key(project, number))
+	}
 	s.pulls[key(project, number)] = &p
 }
 
@@ -187,17 +192,7 @@ func (s *Server) getPull(w http.ResponseWriter, r *http.Request, n int64, p *Pul
 }
 
 func (s *Server) getReviews(w http.ResponseWriter, r *http.Request, _ int64, p *Pull) {
-	size, _ := strconv.Atoi(r.FormValue("limit"))
-	page, _ := strconv.Atoi(r.FormValue("page"))
-	if size < 1 || page < 1 {
-		s.t.Errorf("a list without pages: %s", r.URL)
-	}
-	size = min(size, s.PageSize)
-	if !s.Mute {
-		w.Header().Set("X-Total-Count", strconv.Itoa(len(p.Reviews)))
-	}
-	from := min((page-1)*size, len(p.Reviews))
-	answer(w, http.StatusOK, append([]Review{}, p.Reviews[from:min(from+size, len(p.Reviews))]...))
+	answer(w, http.StatusOK, page(s, w, r, p.Reviews))
 }
 
 func (s *Server) getComments(w http.ResponseWriter, _ *http.Request, _ int64, p *Pull) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gitrepo"
@@ -30,6 +31,8 @@ type Host struct {
 	mu      sync.Mutex
 	repos   map[string]*gitrepotest.Repo
 	changes map[string]*model.Change
+	// opened are the changes in the order in which they were opened.
+	opened []string
 	// Merged lists what was merged, in order: "acme/api#1".
 	merged   []string
 	comments map[string][]string
@@ -85,6 +88,9 @@ func (h *Host) Open(repo string, number int64, title, body string, files map[str
 	head := r.Change(ref, "main", title, files)
 	c := &model.Change{Project: Project(repo), Number: number, Patchset: head, Head: head, Ref: ref, Branch: "main",
 		URL: URL(repo, number), Title: title, Message: body, Author: "ann", Open: true}
+	if h.changes[key(repo, number)] == nil {
+		h.opened = append(h.opened, key(repo, number))
+	}
 	h.changes[key(repo, number)] = c
 	return *c
 }
@@ -169,6 +175,22 @@ func (h *Host) Change(_ context.Context, p model.Project, number int64) (model.C
 		return model.Change{}, drivers.ErrNotFound
 	}
 	return *c, nil
+}
+
+// Needing implements drivers.Changes: it gives all open changes of the projects.
+func (h *Host) Needing(_ context.Context, _ model.Change, among []model.Project, _ time.Time) ([]model.Change, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.refuse("Needing"); err != nil {
+		return nil, err
+	}
+	var out []model.Change
+	for _, k := range h.opened {
+		if c := h.changes[k]; c.Open && slices.Contains(among, c.Project) {
+			out = append(out, model.Change{Project: c.Project, Number: c.Number, URL: c.URL, Message: c.Message, Open: true})
+		}
+	}
+	return out, nil
 }
 
 // SetStatus implements drivers.Reporter.

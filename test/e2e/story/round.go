@@ -18,7 +18,9 @@ import (
 // Change is one pull request of a round.
 type Change struct {
 	Letter, Repo, Title string
-	Pull                Pull
+	// Needs is the letter of the change that it needs.
+	Needs string
+	Pull  Pull
 	// Approved is when Bob's approval was sent.
 	Approved time.Time
 }
@@ -86,7 +88,7 @@ func (st *Stage) Open(ctx context.Context) (*Round, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Changes = append(r.Changes, &Change{Letter: p.letter, Repo: p.repo, Title: p.title, Pull: pull})
+		r.Changes = append(r.Changes, &Change{Letter: p.letter, Repo: p.repo, Title: p.title, Needs: p.needs, Pull: pull})
 	}
 	return r, nil
 }
@@ -151,7 +153,9 @@ func (st *Stage) AwaitStatus(ctx context.Context, c *Change, pipeline, state str
 	})
 }
 
-// Approve has Bob approve the changes one after the other.
+// Approve has Bob approve the changes one after the other. One that needs another
+// is approved when those before it are in the gate: it would come in right behind
+// the other, if it had its review before.
 func (st *Stage) Approve(ctx context.Context, pause time.Duration, changes ...*Change) error {
 	for n, c := range changes {
 		if n > 0 {
@@ -161,12 +165,30 @@ func (st *Stage) Approve(ctx context.Context, pause time.Duration, changes ...*C
 			case <-time.After(pause):
 			}
 		}
+		if c.Needs != "" {
+			if err := st.awaitEntered(ctx, changes[:n]); err != nil {
+				return err
+			}
+		}
 		c.Approved = time.Now()
 		if err := st.Bob.Approve(ctx, c.Repo, c.Pull.Number, c.Pull.Head.SHA); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// awaitEntered waits until the gate has told the changes that they are in it.
+func (st *Stage) awaitEntered(ctx context.Context, changes []*Change) error {
+	return Await(ctx, 5*time.Minute, "the changes before it to be in the gate", func(ctx context.Context) (bool, string, error) {
+		for _, c := range changes {
+			all, err := st.Bob.Statuses(ctx, c.Repo, c.Pull.Head.SHA)
+			if err != nil || all[Tenant+"/gate"].State == "" {
+				return false, c.Name() + " has no status of the gate", err
+			}
+		}
+		return true, "", nil
+	})
 }
 
 // AwaitGate waits until all changes of the round have been decided in the
