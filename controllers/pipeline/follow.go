@@ -204,8 +204,8 @@ func (r *Reconciler) follow(ctx context.Context, a *arrival, needed, found model
 	if err == nil {
 		found, err = host.Change(ctx, found.Project, found.Number)
 	}
-	if errors.Is(err, drivers.ErrNotFound) {
-		return nil
+	if errors.Is(err, drivers.ErrNotFound) || err == nil && (found.Merged || !found.Open) {
+		return nil // it went while it was looked for
 	}
 	if err != nil {
 		return a.giveUp(err)
@@ -240,7 +240,7 @@ func (a *arrival) because(needed model.Change, e gate.Entry) string {
 // does not. It has no event of its own, and nobody put it in by hand.
 func (r *Reconciler) admitFollower(ctx context.Context, a *arrival, needed, c model.Change) ([]gate.Entry, string, error) {
 	groups, err := r.dependencies(ctx, a.s, c)
-	if err == nil && c.Key() != a.own.Key() && contains(groups[len(groups)-1], a.own.Key()) {
+	if err == nil && c.Key() != a.own.Key() && !a.own.Merged && contains(groups[len(groups)-1], a.own.Key()) {
 		// Of a cycle, the change that has the event says in which order it merges.
 		c = a.own
 		groups, err = r.dependencies(ctx, a.s, c)

@@ -45,24 +45,27 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 			Steps: steps, States: p.states, Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged, FailFast: p.failFast,
 		},
 	}
-	kept := map[string]bool{}
 	earlier, err := r.earlier(ctx, s)
 	if err != nil {
 		return err
 	}
-	for _, j := range inOrder(p.jobs) {
-		build, err := s.build(b, j, p.required(j))
-		if err != nil {
+	jobs := jobgraph.InOrder(p.jobs)
+	builds := make([]*gozer.Build, len(jobs))
+	for n, j := range jobs {
+		if builds[n], err = s.build(b, j, p.required(j)); err != nil {
 			return err
 		}
-		old := earlier.same(build, j, kept)
-		if kept[jobOf(j.Name, j.Change)] = old != nil; old != nil {
-			build = old
+	}
+	old := reused(jobs, builds, earlier)
+	for n, j := range jobs {
+		build := builds[n]
+		if old[n] != nil {
+			build = old[n]
 		} else if err := patch.Create(ctx, r.Client, build); err != nil {
 			return err
 		}
 		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
-			Name: s.jobKey(j.Name, j), Build: build.Name, Reused: old != nil, Voting: j.Voting, HoldFollowing: j.HoldFollowingChanges, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
+			Name: s.jobKey(j.Name, j), Build: build.Name, Reused: old[n] != nil, Voting: j.Voting, HoldFollowing: j.HoldFollowingChanges, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
 			Dependencies: s.dependencies(p.jobs, j), Nodes: convert.NodeSpecs(j.NodeSets[0]),
 		})
 	}
@@ -128,7 +131,7 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Proje
 	own := s.item.Spec.Changes[j.Change]
 	inputs := ""
 	if s.pipeline.Spec.ReuseResults {
-		if inputs, err = inputsOf(b, frozen, own); err != nil {
+		if inputs, err = convert.Inputs(b.Spec.States, frozen, own); err != nil {
 			return nil, err
 		}
 	}

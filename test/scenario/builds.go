@@ -35,7 +35,16 @@ func (w *world) reconcileSet(b *buildSet) {
 		return
 	}
 	if why, gone := w.overtaken(b); gone {
+		if w.mayBeKept(b) {
+			return // it is told when the item is prepared
+		}
 		b.result, b.reason, b.canceled = "CANCELED", why, true
+		w.touch("queue " + b.queue)
+		w.wrote()
+		return
+	}
+	if w.lostBuild(b) {
+		b.result, b.reason, b.canceled = "CANCELED", "a build that was to be kept was cancelled", true
 		w.touch("queue " + b.queue)
 		w.wrote()
 		return
@@ -114,7 +123,7 @@ func (w *world) relative(waiting []*build) map[string]int32 {
 		}
 	}
 	for _, b := range waiting {
-		set := w.store.sets[b.set]
+		set := w.decides(b)
 		q := w.store.queues[set.queue]
 		if q != nil && q.manager == gozer.ManagerDependent {
 			out[b.name] = int32(max(0, slices.IndexFunc(q.entries, func(e entry) bool { return e.item == set.item }))) //nolint:gosec // a place in a list
@@ -174,7 +183,7 @@ func (w *world) contents(b *build) []string {
 }
 
 // unwanted says whether a build's buildset was cancelled.
-func (w *world) unwanted(b *build) bool { return w.store.sets[b.set].canceled }
+func (w *world) unwanted(b *build) bool { return w.decides(b).canceled }
 
 // readyBuilds can end, the oldest first: only when nothing else is to do, in default order.
 func (w *world) readyBuilds() []step {
@@ -210,6 +219,7 @@ func (w *world) held(b *build) bool {
 
 // endBuild ends a build: with what it deserves, or because nobody wants it.
 func (w *world) endBuild(b *build) {
+	decides := w.decides(b)
 	switch {
 	case w.unwanted(b) && b.started == 0:
 		b.result, b.reason = model.Canceled, "nobody waits for it" // nothing ran: no history
@@ -220,7 +230,7 @@ func (w *world) endBuild(b *build) {
 		result, reason := w.deserved(b)
 		if result == model.Retry {
 			w.record(b, "RETRY")
-			if b.attempt < w.attempts(b) {
+			if b.attempt-len(b.failures) < w.attempts(b) {
 				b.started, b.requested = 0, w.store.tick()
 				w.wrote()
 				return
@@ -229,9 +239,15 @@ func (w *world) endBuild(b *build) {
 		} else {
 			w.record(b, string(result))
 		}
+		if counts := result != model.Failure || len(b.failures) >= b.retryFailed; !counts {
+			b.failures = append(b.failures, string(result))
+			b.started, b.requested = 0, w.store.tick()
+			w.wrote()
+			return
+		}
 		b.result, b.reason = result, reason
 	}
-	w.touch("set " + b.set)
+	w.touchSets(decides.item)
 	w.wrote()
 }
 

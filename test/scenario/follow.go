@@ -57,7 +57,7 @@ func (w *world) followers(a *arrival, name string) {
 	for _, needed := range i.changes {
 		a.tried[needed.Key()] = true
 		for _, key := range w.host.opened {
-			if c := *w.host.changes[key]; c.Open && w.names(c, needed.Key()) {
+			if c := *w.host.changes[key]; c.Open && !c.Merged && w.names(c, needed.Key()) {
 				w.follow(a, needed, c)
 			}
 		}
@@ -82,7 +82,7 @@ func (w *world) follow(a *arrival, needed, c model.Change) {
 		return
 	}
 	groups, err := w.dependencies(c)
-	if err == nil && slices.ContainsFunc(groups[len(groups)-1], func(x depends.Change) bool { return x.Key() == a.own.Key() }) {
+	if err == nil && !a.own.Merged && slices.ContainsFunc(groups[len(groups)-1], func(x depends.Change) bool { return x.Key() == a.own.Key() }) {
 		c = a.own // of a cycle, it says in which order it merges
 		groups, err = w.dependencies(c)
 	}

@@ -2,10 +2,12 @@ package scenario
 
 import (
 	"slices"
+	"strings"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/report"
 )
 
 // checkPlan checks that a plan is level-based and minimal.
@@ -112,8 +114,27 @@ func (w *world) checkResults(i *item, set *buildSet) {
 		if st := set.states[n]; st.Voting && !st.Noop && b.result != model.Success && st.Result != model.Skipped {
 			w.violation("not safe: %s merges, and %s is %q", i.title(), title(b), b.result)
 		}
-		if !slices.Equal(w.contents(b), names(set.steps)) || len(set.steps) < len(i.changes) {
+		if !j.reused && !slices.Equal(w.contents(b), names(set.steps)) || len(set.steps) < len(i.changes) {
 			w.violation("not safe: %s ran on %v", title(b), w.contents(b))
+		}
+		w.checkTrees(i, b)
+	}
+}
+
+// checkTrees: what a build saw of the branches of the item's state is what is in them.
+func (w *world) checkTrees(i *item, b *build) {
+	for at, tree := range b.sees.trees {
+		if st := i.merge.state(at); st != nil && !slices.Equal(st.tree, tree) && at.Project.Name != configProject {
+			w.violation("not safe: %s merges, and %s saw %v of %s, not %v", i.title(), title(b), tree, at.Project.Name, st.tree)
+		}
+	}
+}
+
+// checkTold: who reads a report learns which jobs failed before they passed.
+func (w *world) checkTold(text report.Item) {
+	for _, b := range text.Builds {
+		if flaky := len(b.Failures) > 0 && b.Result == model.Success; flaky && !strings.Contains(report.Comment(text), "flaky") {
+			w.violation("%s failed before it passed, and nobody is told", b.Job)
 		}
 	}
 }

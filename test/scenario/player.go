@@ -137,7 +137,7 @@ func (p *player) do(c command) error {
 		"approve": p.cmdApprove, "unapprove": p.cmdUnapprove, "close": p.cmdClose, "reopen": p.cmdReopen,
 		"comment": p.cmdComment, "draft": p.cmdDraft, "merge": p.cmdMerge, "conflict": p.cmdConflict,
 		"refuse": p.cmdRefuse, "accept": p.cmdRefuse, "enqueue": p.cmdEnqueue, "dequeue": p.cmdDequeue,
-		"result": p.cmdResult, "fail": p.cmdResult, "retry": p.cmdResult, "pass": p.cmdResult,
+		"result": p.cmdResult, "fail": p.cmdResult, "retry": p.cmdResult, "flaky": p.cmdResult, "pass": p.cmdResult,
 		"hold": p.cmdHold, "release": p.cmdRelease, "unhold": p.cmdUnhold, "nodes": p.cmdNodes, "relative-priority": p.cmdRelative,
 		"settle": p.cmdSettle, "crash": p.cmdCrash, "show": p.cmdShow,
 	}[c.name]
@@ -215,7 +215,7 @@ func (p *player) cmdRelease(c command) error {
 }
 
 // cmdResult is "fail JOB [on CHANGE...] [with CHANGE...]", "result JOB RESULT ...",
-// "retry JOB times=N ..." and "pass JOB ...".
+// "retry JOB times=N ...", "flaky JOB times=N ..." and "pass JOB ...".
 func (p *player) cmdResult(c command) error {
 	re, err := regexp.Compile("^(?:" + c.arg(0) + ")$")
 	if err != nil {
@@ -228,12 +228,14 @@ func (p *player) cmdResult(c command) error {
 		r.result, rest = model.BuildResult(c.arg(1)), c.args[2:]
 	case "pass":
 		r.result = model.Success
-	case "retry":
+	case "retry", "flaky":
 		times, err := strconv.Atoi(c.options["times"])
 		if err != nil {
 			return err
 		}
-		r.result, r.until = model.Retry, times+1
+		if r.until = times + 1; c.name == "retry" {
+			r.result = model.Retry
+		}
 	}
 	to := &r.on
 	for _, word := range rest {

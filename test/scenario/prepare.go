@@ -55,6 +55,7 @@ func (w *world) prepare(i *item) {
 	if set := w.store.sets[setName(i.name, e.Epoch)]; set != nil {
 		// It died before it noted that; what was decided stays decided.
 		i.merge = set.merge
+		w.touchSets(i.name)
 		w.touch("queue " + q.name)
 		w.wrote()
 		return
@@ -72,6 +73,7 @@ func (w *world) prepare(i *item) {
 		w.configure(i, m, append(slices.Clone(steps), numbered(i.changes)...))
 	}
 	i.merge = m
+	w.touchSets(i.name)
 	w.touch("queue " + q.name)
 	w.wrote()
 }
@@ -232,7 +234,7 @@ func (w *world) freeze(i *item, m *itemMerge, l, before *config, steps []model.C
 		return
 	}
 	m.set = setName(i.name, m.epoch)
-	w.createSet(i, m, graph, steps)
+	w.createSet(i, m, l, graph, steps)
 }
 
 // filesOf are the files that a change touches, for file matchers.
@@ -249,28 +251,49 @@ func (w *world) filesOf(c model.Change) []string {
 }
 
 // createSet creates the builds, and then the buildset that names them.
-func (w *world) createSet(i *item, m *itemMerge, graph jobgraph.Graph, steps []model.Change) {
+func (w *world) createSet(i *item, m *itemMerge, l *config, graph jobgraph.Graph, steps []model.Change) {
 	set := &buildSet{name: m.set, item: i.name, queue: i.queue, pipeline: i.pipeline, epoch: m.epoch, steps: steps, merge: m, failFast: graph.FailFast, seq: w.store.tick()}
-	for _, j := range graph.Jobs {
-		key := jobKey(i, j.Name, j)
-		b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
-		for n, c := range i.changes {
-			if n == j.Change || slices.Contains(j.Others, n) {
-				b.own = append(b.own, rev(c))
-			}
+	jobs := jobgraph.InOrder(graph.Jobs)
+	var fresh []*build
+	for _, j := range jobs {
+		b := w.newBuild(i, set, j)
+		if err := w.look(b, i, m, l, j); err != nil {
+			w.violation("what %s sees: %v", title(b), err)
 		}
-		st := jobgraph.JobState{Name: key, Voting: j.Voting, Noop: j.IsNoop()}
+		fresh = append(fresh, b)
+	}
+	kept := w.reused(i, jobs, fresh)
+	for n, j := range jobs {
+		b := fresh[n]
+		if kept[n] != nil {
+			b = kept[n]
+		}
+		st := jobgraph.JobState{Name: b.key, Voting: j.Voting, Noop: j.IsNoop(), Started: kept[n] != nil}
 		for _, d := range j.Dependencies {
 			st.Dependencies = append(st.Dependencies, jobgraph.Dependency{Name: dependency(i, graph.Jobs, j, d.Name), Soft: d.Soft})
 		}
 		set.states = append(set.states, st)
-		set.jobs = append(set.jobs, setJob{key: key, build: b.name, attempts: int(j.Attempts), nodes: b.nodes})
+		set.jobs = append(set.jobs, setJob{key: b.key, build: b.name, attempts: int(j.Attempts), nodes: b.nodes, reused: kept[n] != nil})
 		w.store.builds[b.name] = b
 	}
 	w.store.sets[set.name] = set
 	w.store.setList = append(w.store.setList, set)
 	w.touch("set " + set.name)
 	w.wrote()
+}
+
+func (w *world) newBuild(i *item, set *buildSet, j *jobgraph.Job) *build {
+	key := jobKey(i, j.Name, j)
+	b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
+	if p := w.store.pipeline(i.pipeline); p != nil && j.Voting {
+		b.retryFailed = int(p.spec.RetryFailed)
+	}
+	for n, c := range i.changes {
+		if n == j.Change || slices.Contains(j.Others, n) {
+			b.own = append(b.own, rev(c))
+		}
+	}
+	return b
 }
 
 // jobKey names a job in an item's graph.

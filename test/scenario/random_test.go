@@ -18,7 +18,8 @@ const randomConfig = `config <<EOF
 - project: {name: api, queue: integrated, gate: {jobs: [unit, lint]}}
 - project: {name: web, queue: integrated, gate: {jobs: [unit]}}
 - project: {name: lib, gate: {jobs: [unit]}}
-- project: {name: app, queue: integrated, check: {jobs: [unit]}, gate: {jobs: [unit]}}
+- project: {name: app, queue: integrated, check: {jobs: [unit]}, gate: {jobs: [unit, both: {dependencies: [unit], required-projects: [web]}]}}
+- job: {name: both, run: ci/both.sh}
 EOF
 `
 
@@ -93,10 +94,10 @@ func (w *writer) command() {
 		if w.chance(4) {
 			w.line("release maybe=1")
 		} else {
-			w.line("release %s %s maybe=1", w.one("unit", "lint"), w.change())
+			w.line("release %s %s maybe=1", w.one("unit", "lint", "both"), w.change())
 		}
 	case "rule":
-		w.line(w.one("fail unit on %s", "fail unit "+w.with()+" %s "+w.change(), "retry unit times=1 on %s", "pass unit on %s", "result lint NODE_FAILURE on %s"), w.change())
+		w.line(w.one("fail unit on %s", "fail unit "+w.with()+" %s "+w.change(), "retry unit times=1 on %s", "flaky unit times=1 on %s", "flaky both times=2 on %s", "pass unit on %s", "result lint NODE_FAILURE on %s"), w.change())
 	case "patchset":
 		w.line("push-patchset %s", w.change())
 	case "close":
@@ -123,10 +124,27 @@ func (w *writer) command() {
 	}
 }
 
+// options of the pipelines beyond Zuul's: builds that fail may be run again, and
+// those that see the same may be kept.
+func (w *writer) options() {
+	text := ""
+	if w.chance(2) {
+		text += fmt.Sprintf("    retry-failed: %d\n", rapid.IntRange(1, 2).Draw(w.t, "times"))
+	}
+	if w.chance(2) {
+		text += "    reuse-results: true\n"
+	}
+	if text != "" {
+		w.line("pipelines <<EOF%sEOF", strings.ReplaceAll(defaultPipelines, "    trigger:\n", text+"    trigger:\n"))
+	}
+}
+
 // write makes up a story.
 func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
-	w.text.WriteString(randomConfig + "hold\n")
+	w.text.WriteString(randomConfig)
+	w.options()
+	w.line("hold")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {
 		w.command()
 		if settled || w.chance(3) {

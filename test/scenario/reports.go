@@ -33,6 +33,7 @@ func (w *world) report(v *view, i *item, a gate.Action) {
 		if a.Result != model.ItemDequeued {
 			text.Builds = w.rows(i)
 		}
+		w.checkTold(text)
 		w.comment(c, actions, text)
 	}
 	i.result, i.reported = a.Result, true
@@ -84,7 +85,7 @@ func (w *world) rows(i *item) []report.Build {
 	var out []report.Build
 	for n, j := range set.jobs {
 		b := w.store.builds[j.build]
-		row := report.Build{Job: b.job, Result: b.result, Voting: b.voting, Reason: b.reason}
+		row := report.Build{Job: b.job, Result: b.result, Voting: b.voting, Reason: b.reason, Failures: b.failures}
 		if row.Result == model.Undetermined && n < len(set.states) {
 			row.Result, row.Reason = set.states[n].Result, set.states[n].Reason
 		}

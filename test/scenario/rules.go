@@ -21,7 +21,7 @@ type rule struct {
 // deserved is the result of a build. It depends on the job and its state alone,
 // so it is the same in whatever order builds end.
 func (w *world) deserved(b *build) (model.BuildResult, string) {
-	state := w.contents(b)
+	state := w.seen(b)
 	for _, r := range slices.Backward(w.rules) {
 		if r.matches(b, state) {
 			return r.result, ""

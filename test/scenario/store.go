@@ -185,6 +185,7 @@ type setJob struct {
 	key, build string
 	attempts   int
 	nodes      int
+	reused     bool
 }
 
 // build is a Build with its node request.
@@ -199,8 +200,14 @@ type build struct {
 	priority  int32
 	nodes     int
 	started   int // 0 if it does not run
-	result    model.BuildResult
-	reason    string
+	// inputs is the digest of what it sees, where builds are kept; sees is what that stands for.
+	inputs string
+	sees   sight
+	// retryFailed is how many failures do not count, failures those that did not.
+	retryFailed int
+	failures    []string
+	result      model.BuildResult
+	reason      string
 }
 
 func (b *build) waiting() bool { return b.requested > 0 && b.started == 0 && b.result == "" }
