@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -55,6 +58,86 @@ func TestFailedBuildIsRunAgain(t *testing.T) {
 	}
 	if b := builds.Items[0].Status; b.Attempt != 2 || len(b.Failures) != 1 || b.Result != "FAILURE" {
 		t.Errorf("the broken one: %+v", b)
+	}
+}
+
+// TestBothOutcomes: while a failed build is run again, those behind are tested
+// with its change and without it. Whichever comes, what fits is there already.
+func TestBothOutcomes(t *testing.T) {
+	for _, failsAgain := range []bool{true, false} {
+		t.Run(fmt.Sprintf("it fails again: %v", failsAgain), func(t *testing.T) { testBothOutcomes(t, failsAgain) })
+	}
+}
+
+func testBothOutcomes(t *testing.T, failsAgain bool) {
+	w := newWorld(t)
+	w.host.Push("acme/config", "retry", map[string]string{"zuul.yaml": strings.Replace(pipelinesYAML,
+		"    manager: dependent\n", "    manager: dependent\n    retry-failed: 1\n    retry-both-outcomes: true\n", 1)})
+	w.start()
+	w.loaded()
+	ran := map[string]int{}
+	decided := false
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		state := strings.Join(names(spec), " ")
+		ran[spec.Build]++
+		switch {
+		case state == "acme/api#1" && spec.Attempt == 1:
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1"}
+		case !decided:
+			return nil
+		case state == "acme/api#1" && failsAgain:
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1"}
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	for n := range int64(3) {
+		w.approve(w.host.Open("acme/api", n+1, "A", "", map[string]string{string(rune('a' + n)): "1"}))
+	}
+	both := []string{"1: acme/api#1", "1: acme/api#1 acme/api#2", "1: acme/api#1 acme/api#2 acme/api#3", "1: acme/api#2", "1: acme/api#2 acme/api#3"}
+	w.eventually("both outcomes are tested", func() string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(ran) < 5 {
+			return fmt.Sprintf("%v run", ran)
+		}
+		return cmp.Diff(both, w.gateBuilds())
+	})
+	w.mu.Lock()
+	decided = true
+	w.mu.Unlock()
+	first, sets := "SUCCESS", both
+	if failsAgain {
+		first, sets = "FAILURE", append(slices.Clone(both), "2: acme/api#2", "2: acme/api#2 acme/api#3")
+	}
+	w.eventually("all are decided", func() string {
+		return cmp.Diff([]string{"acme/api#1 " + first, "acme/api#2 SUCCESS", "acme/api#3 SUCCESS"}, w.itemResults("gate"))
+	})
+	if diff := cmp.Diff(sets, w.gateBuilds()); diff != "" {
+		t.Errorf("buildsets (-want +got):\n%s", diff)
+	}
+	w.eventually("what was assumed is given up, and no node is left", func() string {
+		var sets gozer.BuildSetList
+		var pods corev1.PodList
+		if err := errors.Join(w.client.List(t.Context(), &sets, client.MatchingLabels{gozer.LabelAlternative: "true"}, client.InNamespace(w.tenant)),
+			w.client.List(t.Context(), &pods, client.InNamespace(w.tenant))); err != nil {
+			return err.Error()
+		}
+		for _, b := range sets.Items {
+			if b.Status.Result == "" {
+				return b.Name + " goes on"
+			}
+		}
+		return cmp.Diff(0, len(pods.Items))
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(ran) != 5 {
+		t.Errorf("%d builds ran, want the 5 that ran before it was decided: %v", len(ran), ran)
+	}
+	for _, i := range w.items("gate") {
+		if c := meta.FindStatusCondition(i.Status.Conditions, gozer.ConditionMerged); i.Status.Result == "SUCCESS" && (c == nil || c.Reason != "TreeAsTested") {
+			t.Errorf("%s was merged with another tree than was tested: %+v", i.Name, c)
+		}
 	}
 }
 

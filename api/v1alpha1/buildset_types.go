@@ -35,6 +35,11 @@ type BuildSetSpec struct {
 	// configChanged tells that the change proposes configuration.
 	// +optional
 	ConfigChanged bool `json:"configChanged,omitempty"`
+	// alternative buildsets test what the item gets if one ahead of it, whose failed
+	// build is run again, fails for good. Nothing is decided by them; if it comes so,
+	// the next buildset keeps their builds.
+	// +optional
+	Alternative bool `json:"alternative,omitempty"`
 	// failFast cancels all other jobs when a voting one fails.
 	// +optional
 	FailFast bool `json:"failFast,omitempty"`
@@ -122,6 +127,9 @@ type BuildSetStatus struct {
 	// failing is true as soon as the item cannot succeed on this state.
 	// +optional
 	Failing bool `json:"failing,omitempty"`
+	// retrying tells that a voting build failed and is run again before that counts.
+	// +optional
+	Retrying bool `json:"retrying,omitempty"`
 	// canceled buildsets were overtaken: the item got another state or left its queue.
 	// +optional
 	Canceled bool `json:"canceled,omitempty"`

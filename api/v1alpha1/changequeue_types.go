@@ -37,6 +37,13 @@ type ChangeQueueStatus struct {
 	// +listType=map
 	// +listMapKey=item
 	Items []QueueEntry `json:"items,omitempty"`
+	// alternatives are the places that items get if the failed builds that are run
+	// again now fail for good.
+	// +optional
+	// +kubebuilder:validation:MaxItems=4096
+	// +listType=map
+	// +listMapKey=item
+	Alternatives []AlternativePlace `json:"alternatives,omitempty"`
 	// length is the number of items.
 	// +optional
 	Length int32 `json:"length"`
@@ -61,6 +68,24 @@ type ChangeQueueStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// AlternativePlace is where an item would stand.
+type AlternativePlace struct {
+	// item is the name of the QueueItem.
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item"`
+	// ahead is the item on whose state it would be tested; empty for the branches themselves.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Ahead string `json:"ahead,omitempty"`
+	// aheadEpoch is the epoch of the item ahead; one that it does not have yet is
+	// that of an alternative, too.
+	// +optional
+	AheadEpoch int32 `json:"aheadEpoch,omitempty"`
+	// epoch that the item would have.
+	// +kubebuilder:validation:Minimum=1
+	Epoch int32 `json:"epoch"`
 }
 
 // QueueEntry is one item's place.

@@ -18,7 +18,8 @@ type NodeRequestSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Nodes []NodeSpec `json:"nodes"`
-	// priority orders requests: lower is served first (high precedence 100, normal 200, low 300).
+	// priority orders requests: lower is served first (high precedence 100, normal 200, low 300,
+	// what only takes idle nodes 1000).
 	// +optional
 	// +kubebuilder:default=200
 	Priority int32 `json:"priority,omitempty"`

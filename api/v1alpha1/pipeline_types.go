@@ -53,6 +53,12 @@ type PipelineSpec struct {
 	// +kubebuilder:validation:Maximum=10
 	RetryFailed int32 `json:"retryFailed,omitempty"`
 
+	// retryBothOutcomes lets those behind an item whose failed build is run again be
+	// tested on both outcomes: besides their state, with it, on the one that they
+	// get if it fails for good, on nodes that nobody else waits for.
+	// +optional
+	RetryBothOutcomes bool `json:"retryBothOutcomes,omitempty"`
+
 	// reuseResults keeps a build, running or done, when its item is tested on
 	// another state and nothing that the build sees of it is different: the trees of
 	// its project, of the projects that it requires and of its playbooks, and its

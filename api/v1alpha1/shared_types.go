@@ -6,8 +6,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 const (
 	// LabelPipeline, LabelQueue, LabelItem, LabelBuildSet, LabelBuild and
 	// LabelNodeRequest name the owner of an object, for `kubectl get -l`.
-	LabelPipeline    = "gozer.dev/pipeline"
-	LabelQueue       = "gozer.dev/queue"
+	LabelPipeline = "gozer.dev/pipeline"
+	LabelQueue    = "gozer.dev/queue"
+	// LabelAlternative is on buildsets and builds that test another outcome.
+	LabelAlternative = "gozer.dev/alternative"
 	LabelItem        = "gozer.dev/item"
 	LabelBuildSet    = "gozer.dev/buildset"
 	LabelBuild       = "gozer.dev/build"

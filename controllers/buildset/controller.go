@@ -121,6 +121,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	p := jobgraph.Advance(states(&b, builds), b.Spec.FailFast)
 	r.apply(&b, p)
+	b.Status.Retrying = retrying(&b, builds)
 	if held == "" {
 		b.Status.Holding = holding(&b)
 	}
@@ -148,8 +149,17 @@ func (r *Reconciler) overtaken(ctx context.Context, b *gozer.BuildSet) (string, 
 		return q.Status.Items[n].Why, true, nil
 	case q.Status.Items[n].Halted:
 		return q.Status.Items[n].Why, true, nil
+	case b.Spec.Alternative && !isAlternative(&q, b):
+		return "what it assumed did not come", true, nil
 	}
 	return "", false, nil
+}
+
+// isAlternative says whether what a buildset assumes can still come.
+func isAlternative(q *gozer.ChangeQueue, b *gozer.BuildSet) bool {
+	return slices.ContainsFunc(q.Status.Alternatives, func(a gozer.AlternativePlace) bool {
+		return a.Item == b.Spec.Item && naming.Alternative(a.Item, b.Spec.Epoch, a.Ahead, a.AheadEpoch) == b.Name
+	})
 }
 
 // builds of the buildset, by job.
@@ -215,6 +225,14 @@ func (r *Reconciler) apply(b *gozer.BuildSet, p jobgraph.Progress) {
 	}
 }
 
+// retrying says whether a failed build is run again before that counts.
+func retrying(b *gozer.BuildSet, builds map[string]*gozer.Build) bool {
+	return slices.ContainsFunc(b.Spec.Jobs, func(j gozer.BuildSetJob) bool {
+		build := builds[j.Name]
+		return j.Voting && build != nil && build.Status.Result == "" && len(build.Status.Failures) > 0
+	})
+}
+
 func (r *Reconciler) finish(b *gozer.BuildSet, result, why string) {
 	b.Status.Result = result
 	b.Status.Reason = convert.Cut(why, 1000)
@@ -222,8 +240,11 @@ func (r *Reconciler) finish(b *gozer.BuildSet, result, why string) {
 	patch.Condition(&b.Status.Conditions, b.Generation, gozer.ConditionCompleted, true, result, b.Status.Reason, r.Now())
 }
 
-// priorities of node requests (FEATURES 3.7).
+// priorities of node requests by precedence.
 var priorities = map[string]int32{"high": 100, "normal": 200, "low": 300}
+
+// idle is the priority of what only takes nodes that nobody else waits for.
+const idle = 1000
 
 // requestNodes asks for the nodes of every job that was started and has no result.
 func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds map[string]*gozer.Build) error {
@@ -252,7 +273,10 @@ func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.
 		return err
 	}
 	priority := priorities[p.Spec.Precedence]
-	if priority == 0 {
+	switch {
+	case b.Spec.Alternative:
+		priority = idle
+	case priority == 0:
 		priority = priorities["normal"]
 	}
 	return patch.Create(ctx, r.Client, &gozer.NodeRequest{

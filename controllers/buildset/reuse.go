@@ -48,7 +48,7 @@ func (r *Reconciler) buildSetsOf(ctx context.Context, obj client.Object) []recon
 // soon as the next buildset is there, which names those that it keeps.
 func (r *Reconciler) mayBeKept(ctx context.Context, b *gozer.BuildSet) (bool, error) {
 	var p gozer.Pipeline
-	if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.Pipeline}, &p); err != nil || !p.Spec.ReuseResults {
+	if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.Pipeline}, &p); err != nil || !p.Spec.ReuseResults && !b.Spec.Alternative {
 		return false, client.IgnoreNotFound(err)
 	}
 	var q gozer.ChangeQueue

@@ -47,6 +47,19 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 	}
 }
 
+// alternatives notes where items stand if failed builds that are run again fail for good.
+func (s *scope) alternatives() {
+	s.queue.Status.Alternatives = nil
+	if !s.pipeline.Spec.RetryBothOutcomes {
+		return
+	}
+	for _, a := range gate.Alternatives(s.snapshot()) {
+		s.queue.Status.Alternatives = append(s.queue.Status.Alternatives, gozer.AlternativePlace{
+			Item: a.Item, Ahead: a.Ahead, AheadEpoch: int32(a.AheadEpoch), Epoch: int32(a.Epoch),
+		})
+	}
+}
+
 // tellPlace writes into the story of an item what it is to be tested on, and
 // why. It follows from the item's entry in the queue, so that it may be stored
 // later than that.

@@ -171,6 +171,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 	}
+	s.alternatives()
 	r.reportStarts(ctx, s)
 	s.describe()
 	if err := r.flush(ctx, s); err != nil {

@@ -243,7 +243,7 @@ func (i *item) facts(epoch int32) gate.Facts {
 	}
 	f := gate.Facts{Prepared: true, Problem: model.ItemResult(m.Problem), Reason: m.Message, Jobs: int(m.Jobs)}
 	if b := i.buildSet; b != nil && b.Spec.Epoch == epoch {
-		f.Failing, f.Canceled = b.Status.Failing, b.Status.Canceled
+		f.Failing, f.Retrying, f.Canceled = b.Status.Failing, b.Status.Retrying, b.Status.Canceled
 		// That of a cancelled buildset says nothing: it must not pass for a success.
 		f.Complete = b.Status.Result != "" && !f.Canceled
 		if f.Failing {

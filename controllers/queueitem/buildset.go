@@ -42,8 +42,11 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 		},
 		Spec: gozer.BuildSetSpec{
 			Item: s.item.Name, Queue: s.item.Spec.Queue, Epoch: s.entry.Epoch, Pipeline: s.item.Spec.Pipeline,
-			Steps: steps, States: p.states, Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged, FailFast: p.failFast,
+			Steps: steps, States: p.states, Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged, FailFast: p.failFast, Alternative: s.alternative,
 		},
+	}
+	if s.alternative {
+		b.Labels[gozer.LabelAlternative] = "true"
 	}
 	earlier, err := r.earlier(ctx, s)
 	if err != nil {
@@ -130,16 +133,20 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Proje
 	}
 	own := s.item.Spec.Changes[j.Change]
 	inputs := ""
-	if s.pipeline.Spec.ReuseResults {
+	if keeps(&s.pipeline) {
 		if inputs, err = convert.Inputs(b.Spec.States, frozen, own); err != nil {
 			return nil, err
 		}
 	}
+	labels := map[string]string{gozer.LabelBuildSet: b.Name, gozer.LabelItem: b.Spec.Item,
+		gozer.LabelPipeline: b.Spec.Pipeline, gozer.LabelJob: naming.Label(j.Name)}
+	if s.alternative {
+		labels[gozer.LabelAlternative] = "true"
+	}
 	return &gozer.Build{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: b.Namespace, Name: naming.Build(b.Name, s.jobKey(j.Name, j), string(content)),
-			Labels: map[string]string{gozer.LabelBuildSet: b.Name, gozer.LabelItem: b.Spec.Item,
-				gozer.LabelPipeline: b.Spec.Pipeline, gozer.LabelJob: naming.Label(j.Name)},
+			Labels:          labels,
 			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(own)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
 		},

@@ -111,8 +111,12 @@ type scope struct {
 	item   *gozer.QueueItem
 	tenant *gozer.Tenant
 	entry  gozer.QueueEntry
-	// entries of the queue, front to back.
-	entries []gozer.QueueEntry
+	// entries of the queue, front to back, and where items stand if builds that
+	// are run again fail for good.
+	entries      []gozer.QueueEntry
+	alternatives []gozer.AlternativePlace
+	// alternative: it is that which is prepared.
+	alternative bool
 	// pipeline of the item; freeze fills it.
 	pipeline gozer.Pipeline
 	// ahead is the item on whose state this one is built; nil for the branches.
@@ -138,7 +142,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if m := s.item.Status.Merge; m != nil && m.Epoch == s.entry.Epoch {
 		r.early.done(req.NamespacedName)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.prepareAlternative(ctx, s)
 	}
 	merge, err := r.ready(ctx, s)
 	if err != nil {
@@ -202,7 +206,7 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, bool
 	if n < 0 || !q.Status.Items[n].Active || q.Status.Items[n].Halted {
 		return s, false, nil
 	}
-	s.entry, s.entries = q.Status.Items[n], q.Status.Items
+	s.entry, s.entries, s.alternatives = q.Status.Items[n], q.Status.Items, q.Status.Alternatives
 	var tenants gozer.TenantList
 	if err := r.List(ctx, &tenants, client.InNamespace(req.Namespace)); err != nil {
 		return nil, false, err

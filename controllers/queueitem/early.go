@@ -75,11 +75,14 @@ func (r *Reconciler) tellBehind(ctx context.Context, s *scope, p *prepared) {
 		}
 		behind := &gozer.QueueItem{}
 		behind.Namespace, behind.Name = s.item.Namespace, e.Item
-		select {
-		case r.early.next <- event.GenericEvent{Object: behind}:
-		case <-ctx.Done():
-			return
-		}
+		r.early.tell(ctx, event.GenericEvent{Object: behind})
+	}
+}
+
+func (e *early) tell(ctx context.Context, item event.GenericEvent) {
+	select {
+	case e.next <- item:
+	case <-ctx.Done():
 	}
 }
 

@@ -11,16 +11,26 @@ import (
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
+// keeps says whether builds of one buildset may be part of a later one.
+func keeps(p *gozer.Pipeline) bool { return p.Spec.ReuseResults || p.Spec.RetryBothOutcomes }
+
 // earlier lists the builds that the item had before, the latest first; none where
 // the pipeline does not reuse them.
 func (r *Reconciler) earlier(ctx context.Context, s *scope) ([]gozer.Build, error) {
-	if !s.pipeline.Spec.ReuseResults || s.entry.Epoch == 1 {
+	if !keeps(&s.pipeline) || s.entry.Epoch == 1 && !s.alternative {
 		return nil, nil
 	}
 	var list gozer.BuildList
 	if err := r.List(ctx, &list, client.InNamespace(s.item.Namespace), client.MatchingLabels{gozer.LabelItem: s.item.Name}); err != nil {
 		return nil, err
 	}
+	list.Items = slices.DeleteFunc(list.Items, func(b gozer.Build) bool {
+		if b.Labels[gozer.LabelAlternative] == "" {
+			return !s.pipeline.Spec.ReuseResults
+		}
+		// One that waits would wait behind everybody.
+		return b.Status.Result == "" && b.Status.StartedAt == nil
+	})
 	slices.SortFunc(list.Items, func(a, b gozer.Build) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	return list.Items, nil
 }

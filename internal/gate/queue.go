@@ -64,6 +64,8 @@ type Facts struct {
 	Jobs int
 	// Failing: a voting job failed.
 	Failing bool
+	// Retrying: a voting job failed and is run again before that counts.
+	Retrying bool
 	// Complete: no job runs any more, and each said what it had to say.
 	Complete bool
 	// Canceled: the jobs were ended before they were done. What they would have said is not known.

@@ -36,6 +36,12 @@ func SharedQueue(pipeline, queue string) string {
 // BuildSet is the name of an item's buildset for an epoch.
 func BuildSet(item string, epoch int32) string { return fmt.Sprintf("%s-%d", item, epoch) }
 
+// Alternative is the name of the buildset that tests an item of an epoch where
+// it would stand on another item's epoch.
+func Alternative(item string, epoch int32, ahead string, aheadEpoch int32) string {
+	return fmt.Sprintf("%s-or-%s", BuildSet(item, epoch), digest(ahead, fmt.Sprint(aheadEpoch))[:6])
+}
+
 // Build is the name of a job in a buildset. The content is what the job was
 // frozen to: two different ones never share a name.
 func Build(buildSet, job, content string) string {
