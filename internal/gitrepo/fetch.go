@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,7 +52,6 @@ func (m *Mirror) Fetch(ctx context.Context, remote Remote, wants []Want) (bool, 
 }
 
 func (m *Mirror) fetchMissing(ctx context.Context, remote Remote, missing []Want) error {
-	defer m.objects.reset()
 	if err := m.fetchRefs(ctx, remote, missing); err != nil {
 		return err
 	}
@@ -89,29 +87,19 @@ func checkWants(wants []Want) error {
 
 // missing says which of the wanted commits are not in the mirror.
 func (m *Mirror) missing(ctx context.Context, wants []Want) ([]Want, error) {
-	if len(wants) == 0 {
-		return nil, nil
-	}
-	var in bytes.Buffer
-	for _, w := range wants {
-		fmt.Fprintln(&in, w.Commit)
-	}
-	out, _, err := m.run(ctx, command{args: []string{"cat-file", "--batch-check=%(objecttype)"}, stdin: &in})
-	if err != nil {
-		return nil, err
-	}
-	types := splitOutput(out, '\n')
-	if len(types) != len(wants) {
-		return nil, fmt.Errorf("git cat-file answered %d of %d questions", len(types), len(wants))
-	}
 	var missing []Want
-	for i, w := range wants {
+	for _, w := range wants {
+		if _, ok := m.known.commits.Get(w.Commit); ok {
+			continue
+		}
+		kind, _, err := m.objects.kind(ctx, w.Commit)
 		switch {
-		case types[i] == "commit":
-		case strings.HasSuffix(types[i], " missing"):
+		case err != nil:
+			return nil, err
+		case kind == "":
 			missing = append(missing, w)
-		default:
-			return nil, invalid(fmt.Errorf("%s is a %s, not a commit", w.Commit, types[i]))
+		case kind != "commit":
+			return nil, invalid(fmt.Errorf("%s is a %s, not a commit", w.Commit, kind))
 		}
 	}
 	return missing, nil

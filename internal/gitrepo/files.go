@@ -1,18 +1,13 @@
 package gitrepo
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/storer"
 )
 
 // Limits of one ReadFiles.
@@ -37,28 +32,20 @@ type File struct {
 // subdirectories too, sorted; a directory with a .zuul.ignore is passed over.
 // What does not exist is left out. What cannot be read (too large, no text)
 // is told in words, for the author of the change.
-func (m *Mirror) ReadFiles(commit string, paths []string) ([]File, []string, error) {
+func (m *Mirror) ReadFiles(ctx context.Context, commit string, paths []string) ([]File, []string, error) {
 	if err := checkCommits(commit); err != nil {
 		return nil, nil, err
 	}
 	if err := checkPaths(paths); err != nil {
 		return nil, nil, err
 	}
-	r := fileReader{seen: map[string]bool{}}
-	err := m.objects.with(func(s storer.EncodedObjectStorer) error {
-		c, err := object.GetCommit(s, plumbing.NewHash(commit))
-		if err != nil {
-			return err
-		}
-		root, err := object.GetTree(s, c.TreeHash)
-		if err != nil {
-			return err
-		}
-		r.store = s
-		return r.readAll(root, paths)
-	})
+	c, err := m.commit(ctx, commit)
 	if err != nil {
-		return nil, nil, notFound(err, m.Project, commit)
+		return nil, nil, err
+	}
+	r := fileReader{m: m, seen: map[string]bool{}}
+	if err := r.readAll(ctx, c.tree, paths); err != nil {
+		return nil, nil, err
 	}
 	return r.files, r.errors, nil
 }
@@ -80,7 +67,7 @@ var errLimit = errors.New("limit reached")
 
 // fileReader collects the files of one ReadFiles.
 type fileReader struct {
-	store  storer.EncodedObjectStorer
+	m      *Mirror
 	files  []File
 	errors []string
 	seen   map[string]bool
@@ -88,19 +75,19 @@ type fileReader struct {
 	trees  int
 }
 
-func (r *fileReader) readAll(root *object.Tree, paths []string) error {
+func (r *fileReader) readAll(ctx context.Context, root oid, paths []string) error {
 	for _, p := range paths {
 		name := strings.TrimSuffix(p, "/")
-		entry, err := r.find(root, name)
+		entry, err := r.find(ctx, root, name)
 		switch {
 		case err != nil:
 			return err
-		case entry == nil:
+		case entry == treeEntry{}:
 			continue
-		case strings.HasSuffix(p, "/") && entry.Mode == filemode.Dir:
-			err = r.directory(entry.Hash, name, 0)
+		case strings.HasSuffix(p, "/") && entry.isTree():
+			err = r.directory(ctx, entry.id, name, 0)
 		case !strings.HasSuffix(p, "/"):
-			err = r.file(*entry, name)
+			err = r.file(ctx, entry, name)
 		}
 		if errors.Is(err, errLimit) {
 			return nil
@@ -112,46 +99,54 @@ func (r *fileReader) readAll(root *object.Tree, paths []string) error {
 	return nil
 }
 
-// find gives the entry at a path, or nil.
-func (r *fileReader) find(t *object.Tree, name string) (*object.TreeEntry, error) {
-	dir, rest, deeper := strings.Cut(name, "/")
-	i := slices.IndexFunc(t.Entries, func(e object.TreeEntry) bool { return e.Name == dir })
-	switch {
-	case i < 0:
-		return nil, nil
-	case !deeper:
-		return &t.Entries[i], nil
-	case t.Entries[i].Mode != filemode.Dir:
+// tree reads a directory; one that git would not have written is told, and passed over.
+func (r *fileReader) tree(ctx context.Context, id oid, name string) ([]treeEntry, error) {
+	t, err := r.m.tree(ctx, id)
+	if errors.Is(err, errOdd) {
+		r.complain("%s: the directory is not as git writes it, and is not read", name)
 		return nil, nil
 	}
-	sub, err := object.GetTree(r.store, t.Entries[i].Hash)
-	if err != nil {
-		return nil, err
-	}
-	return r.find(sub, rest)
+	return t, err
 }
 
-func (r *fileReader) directory(tree plumbing.Hash, dir string, depth int) error {
+// find gives the entry at a path, or the zero entry.
+func (r *fileReader) find(ctx context.Context, dir oid, name string) (treeEntry, error) {
+	t, err := r.tree(ctx, dir, name)
+	if err != nil {
+		return treeEntry{}, err
+	}
+	first, rest, deeper := strings.Cut(name, "/")
+	i := slices.IndexFunc(t, func(e treeEntry) bool { return e.name == first })
+	switch {
+	case i < 0 || deeper && !t[i].isTree():
+		return treeEntry{}, nil
+	case !deeper:
+		return t[i], nil
+	}
+	return r.find(ctx, t[i].id, rest)
+}
+
+func (r *fileReader) directory(ctx context.Context, id oid, dir string, depth int) error {
 	if r.trees++; r.trees > maxTrees || depth > maxDepth {
 		r.complain("%s: more than %d directories, or deeper than %d; the rest is not read", dir, maxTrees, maxDepth)
 		return errLimit
 	}
-	t, err := object.GetTree(r.store, tree)
+	t, err := r.tree(ctx, id, dir)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(t.Entries, func(e object.TreeEntry) bool { return e.Name == ignoreFile }) {
+	if slices.ContainsFunc(t, func(e treeEntry) bool { return e.name == ignoreFile }) {
 		return nil
 	}
-	entries := slices.Clone(t.Entries)
-	slices.SortFunc(entries, func(a, b object.TreeEntry) int { return strings.Compare(a.Name, b.Name) })
+	entries := slices.Clone(t)
+	slices.SortFunc(entries, func(a, b treeEntry) int { return strings.Compare(a.name, b.name) })
 	for _, e := range entries {
-		name := path.Join(dir, e.Name)
+		name := path.Join(dir, e.name)
 		switch {
-		case e.Mode == filemode.Dir:
-			err = r.directory(e.Hash, name, depth+1)
-		case strings.HasSuffix(e.Name, ".yaml"):
-			err = r.file(e, name)
+		case e.isTree():
+			err = r.directory(ctx, e.id, name, depth+1)
+		case strings.HasSuffix(e.name, ".yaml"):
+			err = r.file(ctx, e, name)
 		}
 		if err != nil {
 			return err
@@ -161,48 +156,33 @@ func (r *fileReader) directory(tree plumbing.Hash, dir string, depth int) error 
 }
 
 // file reads one file; links and submodules are no files.
-func (r *fileReader) file(e object.TreeEntry, name string) error {
-	if r.seen[name] || (e.Mode != filemode.Regular && e.Mode != filemode.Executable && e.Mode != filemode.Deprecated) {
+func (r *fileReader) file(ctx context.Context, e treeEntry, name string) error {
+	if r.seen[name] || (e.mode != modeFile && e.mode != modeExec && e.mode != modeGroup) {
 		return nil
 	}
 	r.seen[name] = true
-	blob, err := object.GetBlob(r.store, e.Hash)
-	if err != nil {
-		return err
-	}
-	if blob.Size > MaxFileBytes {
+	kind, content, err := r.m.objects.read(ctx, e.id.String(), MaxFileBytes)
+	switch {
+	case errors.Is(err, errTooLarge):
 		r.complain("%s: the file is larger than %d bytes and is not read", name, MaxFileBytes)
 		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case kind == "":
+		return &MissingError{Project: r.m.Project.Canonical(), What: []string{e.id.String()}}
 	}
-	if r.bytes += blob.Size; r.bytes > MaxFilesBytes || len(r.files) == MaxFiles {
+	if r.bytes += int64(len(content)); r.bytes > MaxFilesBytes || len(r.files) == MaxFiles {
 		r.complain("%s: more than %d files or %d bytes together; the rest is not read", name, MaxFiles, MaxFilesBytes)
 		return errLimit
 	}
-	content, err := readAll(blob, MaxFileBytes)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if !utf8.ValidString(content) {
+	if !utf8.Valid(content) {
 		r.complain("%s: the file is not UTF-8 text and is not read; save it as UTF-8", name)
 		return nil
 	}
-	r.files = append(r.files, File{Path: name, Content: content})
+	r.files = append(r.files, File{Path: name, Content: string(content)})
 	return nil
 }
 
 func (r *fileReader) complain(format string, args ...any) {
 	r.errors = append(r.errors, strings.ToValidUTF8(fmt.Sprintf(format, args...), "?"))
-}
-
-func readAll(o interface{ Reader() (io.ReadCloser, error) }, most int64) (string, error) {
-	rd, err := o.Reader()
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = rd.Close() }()
-	b, err := io.ReadAll(io.LimitReader(rd, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("larger than %d bytes", most)
-	}
-	return string(b), err
 }

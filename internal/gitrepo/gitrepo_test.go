@@ -330,7 +330,7 @@ func TestReadFiles(t *testing.T) {
 		"no text":             {[]string{"bin.yaml"}, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files, complaints, err := m.ReadFiles(head, tc.paths)
+			files, complaints, err := m.ReadFiles(t.Context(), head, tc.paths)
 			if err != nil || len(complaints) != tc.errors {
 				t.Errorf("errors %v, %v", complaints, err)
 			}
@@ -341,12 +341,12 @@ func TestReadFiles(t *testing.T) {
 	}
 	for _, hostile := range []string{"../x", "/etc/passwd", "a/../b", "", "/", "a//b", "a\x00b", "./a"} {
 		var invalid *InvalidError
-		if _, _, err := m.ReadFiles(head, []string{hostile}); !errors.As(err, &invalid) {
+		if _, _, err := m.ReadFiles(t.Context(), head, []string{hostile}); !errors.As(err, &invalid) {
 			t.Errorf("path %q: %v", hostile, err)
 		}
 	}
 	var missing *MissingError
-	if _, _, err := m.ReadFiles(gone, []string{"plain"}); !errors.As(err, &missing) {
+	if _, _, err := m.ReadFiles(t.Context(), gone, []string{"plain"}); !errors.As(err, &missing) {
 		t.Errorf("a commit that is not there: %v", err)
 	}
 }
@@ -360,7 +360,7 @@ func TestReadFilesIsBounded(t *testing.T) {
 	head := r.Commit("large", files)
 	m := newMirror(t, Options{})
 	fetchHead(t, m, r, head)
-	got, complaints, err := m.ReadFiles(head, []string{"zuul.d/"})
+	got, complaints, err := m.ReadFiles(t.Context(), head, []string{"zuul.d/"})
 	if err != nil || len(complaints) != 1 || len(got) != MaxFilesBytes/MaxFileBytes {
 		t.Errorf("%d files, %v, %v", len(got), complaints, err)
 	}

@@ -94,11 +94,18 @@ func (m *Mirror) Maintain(ctx context.Context) error {
 }
 
 func (m *Mirror) gc(ctx context.Context) error {
-	defer m.objects.reset()
+	defer m.forget()
 	_, _, err := m.run(ctx, command{
 		args:    []string{"gc", "--quiet", "--prune=" + pruneAfter},
 		config:  []configPair{{"gc.packRefs", "false"}, {"pack.threads", "1"}, {"gc.writeCommitGraph", "true"}},
 		timeout: m.store.opts.NetworkTimeout,
 	})
 	return err
+}
+
+// forget what was read: gc takes away what nothing refers to.
+func (m *Mirror) forget() {
+	m.objects.reset()
+	m.known.commits.Clear()
+	m.known.trees.Clear()
 }

@@ -35,6 +35,15 @@ func (m *Mirror) MergeTree(ctx context.Context, mt Merge) (string, *MergeConflic
 	if err := checkCommits(mt.Ours, mt.Theirs); err != nil {
 		return "", nil, err
 	}
+	tree, err := m.quickMerge(ctx, mt)
+	if !leftToGit(ctx, err) {
+		return tree, nil, err
+	}
+	return m.gitMerge(ctx, mt)
+}
+
+// gitMerge has git merge: it looks into files, and words conflicts.
+func (m *Mirror) gitMerge(ctx context.Context, mt Merge) (string, *MergeConflict, error) {
 	args := []string{"merge-tree", "--write-tree", "-z", "--name-only"}
 	if mt.Unrelated {
 		args = append(args, "--allow-unrelated-histories")
@@ -104,7 +113,7 @@ type Commit struct {
 }
 
 // CommitTree writes a commit. The same commit always has the same id.
-func (m *Mirror) CommitTree(ctx context.Context, c Commit) (string, error) {
+func (m *Mirror) CommitTree(c Commit) (string, error) {
 	if err := checkCommits(append([]string{c.Tree}, c.Parents...)...); err != nil {
 		return "", err
 	}
@@ -118,14 +127,18 @@ func (m *Mirror) CommitTree(ctx context.Context, c Commit) (string, error) {
 		fmt.Fprintf(&b, "encoding %s\n", c.Encoding)
 	}
 	fmt.Fprintf(&b, "\n%s", c.Message)
-	out, _, err := m.run(ctx, command{args: []string{"hash-object", "-t", "commit", "-w", "--stdin"}, stdin: &b})
-	return strings.TrimSpace(string(out)), err
+	id, err := m.writeObject("commit", b.Bytes())
+	return id.String(), err
 }
 
 // MergeBase gives a best common ancestor, or "" when there is none.
 func (m *Mirror) MergeBase(ctx context.Context, a, b string) (string, error) {
 	if err := checkCommits(a, b); err != nil {
 		return "", err
+	}
+	base, err := m.mergeBase(ctx, a, b)
+	if !leftToGit(ctx, err) {
+		return base, err
 	}
 	out, _, err := m.run(ctx, command{args: []string{"merge-base", a, b}, okExit: []int{1}})
 	return strings.TrimSpace(string(out)), err
@@ -135,6 +148,10 @@ func (m *Mirror) MergeBase(ctx context.Context, a, b string) (string, error) {
 func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	if err := checkCommits(a, b); err != nil {
 		return false, err
+	}
+	base, err := m.mergeBase(ctx, a, b)
+	if !leftToGit(ctx, err) {
+		return err == nil && base == a, err
 	}
 	_, code, err := m.run(ctx, command{args: []string{"merge-base", "--is-ancestor", a, b}, okExit: []int{1}})
 	return err == nil && code == 0, err
@@ -147,14 +164,13 @@ func (m *Mirror) ChangedFiles(ctx context.Context, base, head string, limit int)
 	if err := checkCommits(base, head); err != nil {
 		return nil, false, err
 	}
-	out, err := m.diffNames(ctx, "--merge-base", base, head)
-	if said(err, notOneBase) != "" {
-		out, err = m.diffFromABase(ctx, base, head)
+	files, err := m.quickChanged(ctx, base, head)
+	if leftToGit(ctx, err) {
+		files, err = m.gitChanged(ctx, base, head)
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	files := splitOutput(out, 0)
 	for i := range files {
 		files[i] = strings.ToValidUTF8(files[i], "?")
 	}
@@ -163,6 +179,14 @@ func (m *Mirror) ChangedFiles(ctx context.Context, base, head string, limit int)
 		return files[:limit], true, nil
 	}
 	return files, false, nil
+}
+
+func (m *Mirror) gitChanged(ctx context.Context, base, head string) ([]string, error) {
+	out, err := m.diffNames(ctx, "--merge-base", base, head)
+	if said(err, notOneBase) != "" {
+		out, err = m.diffFromABase(ctx, base, head)
+	}
+	return splitOutput(out, 0), err
 }
 
 // notOneBase is how git refuses a diff from the merge base when there are several or none.

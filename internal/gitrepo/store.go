@@ -50,6 +50,7 @@ type Mirror struct {
 	// fetching is held by the one who fetches; a channel, so that waiting ends with the context.
 	fetching chan struct{}
 	objects  objectReader
+	known    objectCache
 }
 
 // maxServing bounds the clones that are served at once.
@@ -100,6 +101,9 @@ func (s *Store) Close() error {
 	if s.mirrors == nil {
 		return nil
 	}
+	for _, m := range s.mirrors {
+		m.objects.reset()
+	}
 	s.mirrors = nil
 	return s.lock.Close()
 }
@@ -125,8 +129,8 @@ func (s *Store) EnsureMirror(ctx context.Context, p model.Project) (*Mirror, err
 }
 
 func (s *Store) remember(dir string, p model.Project) *Mirror {
-	m := &Mirror{Project: p, store: s, dir: dir, fetching: make(chan struct{}, 1)}
-	m.objects.dir = dir
+	m := &Mirror{Project: p, store: s, dir: dir, fetching: make(chan struct{}, 1), known: newObjectCache()}
+	m.objects.store, m.objects.dir = s, dir
 	s.mirrors[dir] = m
 	return m
 }

@@ -22,7 +22,7 @@ func apply(ctx context.Context, m *gitrepo.Mirror, before outcome, step mergepla
 	case mergeplan.ModeSquash:
 		return squash(ctx, m, before, step)
 	case mergeplan.ModeCherryPick:
-		head, err := m.ReadCommit(step.Change.Head)
+		head, err := m.ReadCommit(ctx, step.Change.Head)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -66,7 +66,7 @@ func mergeOnto(ctx context.Context, m *gitrepo.Mirror, before outcome, step merg
 			return outcome{Commit: before.Commit, Tree: before.Tree}, nil
 		}
 	}
-	commit, err := m.CommitTree(ctx, gitrepo.Commit{
+	commit, err := m.CommitTree(gitrepo.Commit{
 		Tree: tree, Parents: parents, Author: identity(step), Committer: identity(step), Message: mergeplan.Message(step),
 	})
 	return outcome{Commit: commit, Tree: tree}, err
@@ -105,7 +105,7 @@ func pickAll(ctx context.Context, m *gitrepo.Mirror, before outcome, step mergep
 //	parent ──► commit          merge base of helper and commit = parent
 //	     └───► helper (tree of the state)
 func pick(ctx context.Context, m *gitrepo.Mirror, state outcome, step mergeplan.Step, id string) (outcome, error) {
-	c, err := m.ReadCommit(id)
+	c, err := m.ReadCommit(ctx, id)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -113,7 +113,7 @@ func pick(ctx context.Context, m *gitrepo.Mirror, state outcome, step mergeplan.
 		// Nothing to apply it onto: the commit can stay as it is.
 		return outcome{Commit: id, Tree: c.Tree}, nil
 	}
-	helper, err := m.CommitTree(ctx, gitrepo.Commit{
+	helper, err := m.CommitTree(gitrepo.Commit{
 		Tree: state.Tree, Parents: c.Parents, Author: identity(step), Committer: identity(step), Message: "helper\n",
 	})
 	if err != nil {
@@ -126,7 +126,7 @@ func pick(ctx context.Context, m *gitrepo.Mirror, state outcome, step mergeplan.
 	if tree == state.Tree {
 		return outcome{Commit: state.Commit, Tree: state.Tree}, nil
 	}
-	commit, err := m.CommitTree(ctx, gitrepo.Commit{
+	commit, err := m.CommitTree(gitrepo.Commit{
 		Tree: tree, Parents: []string{state.Commit}, Author: author(c, step), Committer: identity(step),
 		Encoding: c.Encoding, Message: c.Message,
 	})

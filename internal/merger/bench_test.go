@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
+	"github.com/gozer-dev/gozer/internal/lru"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 )
 
@@ -58,7 +59,7 @@ func BenchmarkQueue20(b *testing.B) {
 		n := 0
 		for b.Loop() {
 			n++
-			s.changes = newLRU[changeKey, changedFiles](maxChanges)
+			s.changes = lru.New[changeKey, changedFiles](maxChanges)
 			prepare(b, s, "", later(q.request(), n))
 		}
 	})

@@ -20,7 +20,7 @@ func TestMergeCommitsHaveTheirShape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := m.ReadCommit(res.States[0].Commit)
+	got, err := m.ReadCommit(t.Context(), res.States[0].Commit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestModes(t *testing.T) {
 			}
 			got := shape{Tree: res.States[0].Tree}
 			for at := res.States[0].Commit; at != base; {
-				c, err := m.ReadCommit(at)
+				c, err := m.ReadCommit(t.Context(), at)
 				if err != nil {
 					t.Fatal(err)
 				}

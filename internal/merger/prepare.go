@@ -155,7 +155,7 @@ func (s *Service) keep(ctx context.Context, m *gitrepo.Mirror, made map[string]s
 	err := m.UpdateRefs(ctx, refs)
 	if err != nil {
 		for digest := range made {
-			s.states.remove(digest)
+			s.states.Remove(digest)
 		}
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo"
+	"github.com/gozer-dev/gozer/internal/lru"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -27,8 +28,8 @@ type Service struct {
 	remotes Remotes
 	// states holds what each merge gave, by digest; changes the files that a
 	// change touches, by base and head.
-	states  *lru[string, outcome]
-	changes *lru[changeKey, changedFiles]
+	states  *lru.Cache[string, outcome]
+	changes *lru.Cache[changeKey, changedFiles]
 
 	mu    sync.Mutex
 	locks map[model.Project]chan struct{}
@@ -41,8 +42,8 @@ func New(store *gitrepo.Store, remotes Remotes) *Service {
 	return &Service{
 		store:   store,
 		remotes: remotes,
-		states:  newLRU[string, outcome](maxStates),
-		changes: newLRU[changeKey, changedFiles](maxChanges),
+		states:  lru.New[string, outcome](maxStates),
+		changes: lru.New[changeKey, changedFiles](maxChanges),
 		locks:   map[model.Project]chan struct{}{},
 	}
 }
@@ -153,7 +154,7 @@ func (s *Service) Files(ctx context.Context, req FilesRequest) (FilesResult, err
 	if err != nil {
 		return FilesResult{}, classify(err)
 	}
-	files, complaints, err := m.ReadFiles(commit, req.Paths)
+	files, complaints, err := m.ReadFiles(ctx, commit, req.Paths)
 	if err != nil {
 		return FilesResult{}, classify(err)
 	}
@@ -210,7 +211,7 @@ func (s *Service) Sweep(ctx context.Context, stateAge, scopeAge time.Duration) e
 	for _, m := range mirrors {
 		digests, err := m.Sweep(ctx, now.Add(-stateAge), now.Add(-scopeAge))
 		for _, d := range digests {
-			s.states.remove(d)
+			s.states.Remove(d)
 		}
 		errs = append(errs, err, m.Maintain(ctx))
 	}

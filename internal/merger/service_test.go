@@ -12,6 +12,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/gitrepo"
 	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
+	"github.com/gozer-dev/gozer/internal/lru"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -365,23 +366,23 @@ func TestSweepForgetsAndMergesAgain(t *testing.T) {
 }
 
 func TestLRUForgetsTheLeastUsed(t *testing.T) {
-	l := newLRU[string, int](2)
-	l.put("a", 1)
-	l.put("b", 2)
-	l.get("a")
-	l.put("c", 3)
-	l.put("c", 4)
+	l := lru.New[string, int](2)
+	l.Put("a", 1)
+	l.Put("b", 2)
+	l.Get("a")
+	l.Put("c", 3)
+	l.Put("c", 4)
 	got := map[string]int{}
 	for _, k := range []string{"a", "b", "c"} {
-		if v, ok := l.get(k); ok {
+		if v, ok := l.Get(k); ok {
 			got[k] = v
 		}
 	}
 	if d := cmp.Diff(map[string]int{"a": 1, "c": 4}, got); d != "" {
 		t.Error(d)
 	}
-	l.remove("a")
-	if _, ok := l.get("a"); ok {
+	l.Remove("a")
+	if _, ok := l.Get("a"); ok {
 		t.Error("removed and still there")
 	}
 }

@@ -40,7 +40,7 @@ func (c changedFiles) result(after outcome) mergeplan.StepResult {
 // changed gives the files that a change touches.
 func (s *Service) changed(ctx context.Context, m *gitrepo.Mirror, base, head string) (changedFiles, error) {
 	key := changeKey{m.Project.Canonical(), base, head}
-	if c, ok := s.changes.get(key); ok {
+	if c, ok := s.changes.Get(key); ok {
 		return c, nil
 	}
 	files, truncated, err := m.ChangedFiles(ctx, base, head, maxFilesKept)
@@ -48,14 +48,14 @@ func (s *Service) changed(ctx context.Context, m *gitrepo.Mirror, base, head str
 		return changedFiles{}, err
 	}
 	c := changedFiles{files: files, truncated: truncated}
-	s.changes.put(key, c)
+	s.changes.Put(key, c)
 	return c, nil
 }
 
 // state gives the state after one more step: from memory, from the ref that
 // an earlier process left, or by merging. New states are added to made.
 func (s *Service) state(ctx context.Context, m *gitrepo.Mirror, c mergeplan.Chain, before outcome, step mergeplan.Step, digest string, made map[string]string) (outcome, error) {
-	if o, ok := s.states.get(digest); ok {
+	if o, ok := s.states.Get(digest); ok {
 		s.Stats.Reused.Add(1)
 		return s.touch(m, digest, o), nil
 	}
@@ -70,7 +70,7 @@ func (s *Service) state(ctx context.Context, m *gitrepo.Mirror, c mergeplan.Chai
 		made[digest] = o.Commit
 		o.touched = time.Now()
 	}
-	s.states.put(digest, o)
+	s.states.Put(digest, o)
 	return o, nil
 }
 
@@ -79,7 +79,7 @@ func (s *Service) touch(m *gitrepo.Mirror, digest string, o outcome) outcome {
 	if o.Conflict == nil && time.Since(o.touched) > touchEvery {
 		m.TouchRef(gitrepo.StateRef(digest))
 		o.touched = time.Now()
-		s.states.put(digest, o)
+		s.states.Put(digest, o)
 	}
 	return o
 }
