@@ -165,3 +165,25 @@ func TestBrokenConfigLoads(t *testing.T) {
 	w.opened(change)
 	w.eventually("the rest works", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("check")) })
 }
+
+// TestRefusedPipelineIsNotMerged: a change to the config project that makes a
+// pipeline one which cannot be worked is told so, and stays out.
+func TestRefusedPipelineIsNotMerged(t *testing.T) {
+	with := pipelinesYAML + "- project: {name: acme/config, check: {jobs: [noop]}, gate: {jobs: [noop]}}\n"
+	w := newWorldWith(t, with)
+	w.start()
+	w.loaded()
+	bad := strings.Replace(with, "    supercedes: check\n", "    supercedes: check\n    allow-other-connections: false\n", 1)
+	w.approve(w.host.Open("acme/config", 1, "bad", "", map[string]string{"zuul.yaml": bad}))
+	w.approve(w.host.Open("acme/config", 2, "good", "", map[string]string{"zuul.yaml": with + "- job: {name: more, run: ci/more.sh}\n"}))
+	w.eventually("one is refused, the other merges", func() string {
+		return cmp.Diff([]string{"acme/config#1 CONFIG_ERROR", "acme/config#2 SUCCESS"}, w.itemResults("gate"))
+	})
+	comments := w.host.Comments("acme/config", 1)
+	if len(comments) != 1 || !strings.Contains(comments[0], "pipeline gate: allow-other-connections: false has no effect in this version of Gozer") {
+		t.Errorf("comments: %q", comments)
+	}
+	if !slices.Contains(w.pipelineNames(), "gate") {
+		t.Errorf("pipelines: %v", w.pipelineNames())
+	}
+}

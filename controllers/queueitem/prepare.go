@@ -257,8 +257,11 @@ func (r *Reconciler) configure(ctx context.Context, s *scope, p *prepared, proje
 			errs = append(errs, layout.NewErrors(proposed.Layout, ahead.Layout, convert.Project(c.Project).Canonical(), c.Branch)...)
 		}
 	}
+	if proposed != inForce {
+		errs = append(errs, convert.NewRefusals(proposed.Layout, ahead.Layout)...)
+	}
 	if len(errs) > 0 {
-		p.problem(model.ItemConfigError, fmt.Sprintf("%d errors in the proposed configuration; the first: %s: %s", len(errs), errs[0].Where(), errs[0].Message))
+		p.problem(model.ItemConfigError, convert.ProposalErrors(errs))
 		p.merge.ConfigErrors = convert.ConfigErrors(errs, maxConfigErrors)
 		if len(trustedOf(projects)) == 0 {
 			p.merge.NeedsConfig, err = r.needsConfig(ctx, s, with, without)

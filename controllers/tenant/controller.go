@@ -165,7 +165,7 @@ func (r *Reconciler) load(ctx context.Context, t *gozer.Tenant) (reason, message
 	t.Status.Layout = &gozer.TenantLayout{Digest: l.Digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
 	r.tell(t, l.Errors(), append(unusable, withoutEffect(t)...))
 	if n := t.Status.ErrorCount; n > 0 {
-		return "LoadedWithErrors", fmt.Sprintf("%d errors, see status.errors; what they are about is left out, everything else is in force", n), true
+		return "LoadedWithErrors", fmt.Sprintf("%s, see status.errors; what they are about is left out, everything else is in force", convert.ErrorCount(int(n))), true
 	}
 	return "Loaded", "the configuration is in force", true
 }

@@ -14,7 +14,6 @@ func withoutEffect(t *gozer.Tenant) []gozer.ConfigError {
 		}
 	}
 	s := t.Spec
-	say(s.MaxChangesPerPipeline != nil, "maxChangesPerPipeline")
 	say(s.WebRoot != "", "webRoot")
 	say(s.AuthenticationRealm != "", "authenticationRealm")
 	say(len(s.AdminRules) > 0, "adminRules")

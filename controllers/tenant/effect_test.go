@@ -17,7 +17,7 @@ func TestWithoutEffect(t *testing.T) {
 	}{
 		"nothing": {gozer.TenantSpec{}, ""},
 		"of the tenant": {gozer.TenantSpec{MaxChangesPerPipeline: &two, WebRoot: "https://x/", AdminRules: []string{"a"}, ExcludeLockedBranches: true},
-			"maxChangesPerPipeline webRoot adminRules excludeLockedBranches"},
+			"webRoot adminRules excludeLockedBranches"},
 		"of a project": {gozer.TenantSpec{Sources: []gozer.TenantSource{{UntrustedProjects: []gozer.TenantProject{{Name: "acme/web", ExcludeUnprotectedBranches: &yes}}}}},
 			"excludeUnprotectedBranches"},
 	} {

@@ -40,7 +40,6 @@ func (e *env) checkTenants(f *configFlags) error {
 	if err != nil {
 		return err
 	}
-	failed := len(s.Errors) > 0
 	for _, te := range s.Errors {
 		fmt.Fprintf(e.Err, "%s: %v\n", f.TenantFile, te) //nolint:errcheck // nobody is left to tell
 	}
@@ -52,7 +51,7 @@ func (e *env) checkTenants(f *configFlags) error {
 		}
 		all = append(all, l.Errors()...)
 	}
-	return e.checked(f.output, failed, all)
+	return e.checked(f.output, len(s.Errors), all)
 }
 
 // checkFiles checks files on their own.
@@ -65,12 +64,13 @@ func (e *env) checkFiles(f *configFlags, paths []string) error {
 		}
 		all = append(all, layout.FileErrors(path, configlang.Parse(string(content)))...)
 	}
-	return e.checked(f.output, false, all)
+	return e.checked(f.output, 0, all)
 }
 
 // checked writes what was found. JSON lines have an error each time that it is
 // met, and the first of each object only, as Zuul counts; the others have all.
-func (e *env) checked(output string, failed bool, errs []*layout.Error) error {
+// told are the errors of the tenant file, which were told already.
+func (e *env) checked(output string, told int, errs []*layout.Error) error {
 	var records []confview.ErrorRecord
 	if output == "jsonl" {
 		records = confview.Errors(errs)
@@ -79,10 +79,10 @@ func (e *env) checked(output string, failed bool, errs []*layout.Error) error {
 			records = append(records, confview.Error(err))
 		}
 	}
-	if err := e.writeErrors(output, records); err != nil {
+	if err := e.writeErrors(output, told, records); err != nil {
 		return err
 	}
-	return result(failed, records)
+	return result(told > 0, records)
 }
 
 // result is the exit code.
@@ -96,7 +96,7 @@ func result(failed bool, records []confview.ErrorRecord) error {
 	return nil
 }
 
-func (e *env) writeErrors(output string, records []confview.ErrorRecord) error {
+func (e *env) writeErrors(output string, told int, records []confview.ErrorRecord) error {
 	w := newJSONLines(e.Out)
 	switch output {
 	case "jsonl":
@@ -111,7 +111,7 @@ func (e *env) writeErrors(output string, records []confview.ErrorRecord) error {
 			return err
 		}
 	default:
-		wrong, warnings := 0, 0
+		wrong, warnings := told, 0
 		for _, r := range records {
 			if r.Severity == string(configlang.SeverityWarning) {
 				warnings++

@@ -33,7 +33,7 @@ The exit code is 0 when there are no errors, and 1 when there are.`,
 			if err != nil {
 				return err
 			}
-			if err := e.writeErrors(output, records); err != nil {
+			if err := e.writeErrors(output, 0, records); err != nil {
 				return err
 			}
 			return result(false, records)

@@ -28,6 +28,8 @@ func TestConfigOffline(t *testing.T) {
 		"check_no_root":      {[]string{"check", "--tenant", "main.yaml"}, 2},
 		"check_other_root":   {[]string{"check", "--tenant", "main.yaml", "--root", "nowhere"}, 2},
 		"check_no_tenant":    {append([]string{"check"}, append(tenant, "--tenant-name", "nobody")...), 2},
+		"check_all_broken":   {[]string{"check", "--tenant", "broken.yaml", "--root", "src", "--connections", "zuul.conf"}, 1},
+		"check_one_broken":   {[]string{"check", "--tenant", "one.yaml", "--root", "src", "--connections", "zuul.conf"}, 1},
 		"check_no_file":      {[]string{"check", "none.yaml"}, 2},
 		"jobs":               {append([]string{"jobs"}, tenant...), 0},
 		"jobs_jsonl":         {append([]string{"jobs", "-o", "jsonl", "--project", "acme/web"}, tenant...), 0},

@@ -169,3 +169,12 @@ func (l *Layout) Counts() (projects, pipelines, jobs int) {
 	})
 	return len(l.Projects), pipelines, jobs
 }
+
+// PipelineError is an error where a pipeline is defined; nil when it is not.
+func (l *Layout) PipelineError(name, hint, message string) *Error {
+	d := l.static().pipelines.first(name)
+	if d == nil {
+		return nil
+	}
+	return newError(d.Origin, nil, d.stanza(), "", hint, message)
+}

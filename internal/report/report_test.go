@@ -48,7 +48,7 @@ func TestComment(t *testing.T) {
 			i.ConfigErrors = []ConfigError{{Project: "git.example/acme/web", Branch: "main", Text: "acme/web .zuul.yaml:3:5: job \"new\" is not defined"}}
 		},
 		"needs-invalid": func(i *Item) {
-			i.Result, i.Cause, i.Reason = model.ItemFailure, NeedsInvalid, "it needs acme/api#11: 1 errors in the proposed configuration"
+			i.Result, i.Cause, i.Reason = model.ItemFailure, NeedsInvalid, "it needs acme/api#11: 1 error in the proposed configuration"
 		},
 		"dequeued": func(i *Item) {
 			i.Result, i.Reason, i.Builds = model.ItemDequeued, "patchset 2 was uploaded", []Build{passed}

@@ -81,6 +81,9 @@ func (w *world) moved(i, ahead *item) string {
 		if st.extra || below || slices.Equal(tip, st.before) || w.halfway(i, st, tip) {
 			continue
 		}
+		if len(tip) == 0 { // what it stood on left, and never merged
+			tip = []string{"its beginning"}
+		}
 		return fmt.Sprintf("%s of %s moved to %s outside the gate", st.at.Branch, st.at.Project.Name, tip[len(tip)-1])
 	}
 	return ""

@@ -193,11 +193,12 @@ func (w *world) configErrors(i *item, m *itemMerge, proposed, before *config) {
 			errs = append(errs, layout.NewErrors(proposed.Layout, before.Layout, c.Project.Canonical(), c.Branch)...)
 		}
 	}
+	errs = append(errs, convert.NewRefusals(proposed.Layout, before.Layout)...)
 	if len(errs) == 0 {
 		return
 	}
 	m.problem = model.ItemConfigError
-	m.message = fmt.Sprintf("%d errors in the proposed configuration; the first: %s: %s", len(errs), errs[0].Where(), errs[0].Message)
+	m.message = convert.ProposalErrors(errs)
 	var text []string
 	for _, e := range errs {
 		text = append(text, firstLine(e.Message))

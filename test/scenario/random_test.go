@@ -77,6 +77,10 @@ func (w *writer) open() {
 		w.line("fail unit %s %s", w.with(), name)
 	}
 	if !w.chance(4) {
+		if w.settled {
+			// What can only fail may have done so before the gate takes it out of check, or not.
+			w.line("settle")
+		}
 		w.line("approve %s", name)
 	}
 }
@@ -143,7 +147,9 @@ func (w *writer) options() {
 func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
 	w.text.WriteString(randomConfig)
-	w.options()
+	if !settled {
+		w.options() // whether a second attempt ends before a reset is a matter of time
+	}
 	w.line("hold")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {
 		w.command()
