@@ -30,7 +30,12 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 		old := s.entry(g.ID)
 		e := gozer.QueueEntry{
 			Item: g.ID, Ahead: g.Ahead, AheadEpoch: int32(g.AheadEpoch), Epoch: int32(g.Epoch),
-			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Why: convert.Cut(g.Why, 1000), Since: old.Since,
+			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Rescuer: g.Rescuer, GivenUp: g.GivenUp,
+			Why: convert.Cut(g.Why, 1000), Since: old.Since,
+		}
+		if old.Ahead != e.Ahead {
+			// It was asked about for the sake of the one that has merged.
+			delete(s.hosts, g.ID)
 		}
 		if old.Epoch != e.Epoch || e.Since == nil {
 			e.Since = convert.MicroTime(now)
@@ -59,6 +64,10 @@ func (s *scope) note(a gate.Action, places map[string]gate.Place, now time.Time)
 		i.decide(now, "Reset", fmt.Sprintf("to be tested on %s: %s", s.base(a.Place, places), a.Why))
 	case gate.Halt:
 		i.decide(now, "Halted", a.Why)
+	case gate.Rescue:
+		i.decide(now, "Rescued", a.Why)
+	case gate.GiveUp:
+		i.decide(now, "GivenUp", a.Why)
 	case gate.Remove:
 		if a.Result == model.ItemSuccess && i.Status.Merged != nil {
 			s.queue.Status.Merged++

@@ -231,7 +231,7 @@ func (w *world) createSet(i *item, m *itemMerge, graph jobgraph.Graph, steps []m
 	set := &buildSet{name: m.set, item: i.name, queue: i.queue, pipeline: i.pipeline, epoch: m.epoch, steps: steps, merge: m, failFast: graph.FailFast, seq: w.store.tick()}
 	for _, j := range graph.Jobs {
 		key := jobKey(i, j.Name, j)
-		b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
+		b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, change: j.Change, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
 		for n, c := range i.changes {
 			if n == j.Change || slices.Contains(j.Others, n) {
 				b.own = append(b.own, rev(c))

@@ -126,7 +126,11 @@ func (w *writer) command() {
 // write makes up a story.
 func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
-	w.text.WriteString(randomConfig + "hold\n")
+	w.text.WriteString(randomConfig)
+	if !settled && w.chance(2) { // who is behind a change when it fails is a matter of time
+		w.text.WriteString("pipelines <<EOF" + strings.Replace(defaultPipelines, "manager: dependent\n", "manager: dependent\n    rescue: true\n", 1) + "EOF\n")
+	}
+	w.text.WriteString("hold\n")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {
 		w.command()
 		if settled || w.chance(3) {
