@@ -164,7 +164,7 @@ bench: ## Run the Go benchmarks.
 	@go test -run '^$$' -bench . -skip '^BenchmarkGate$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
 
 .PHONY: bench-sim
-BENCH_SIM = $(BIN)/gozerctl simulate --trace $(GOZER_SHARED)/traces/gate-2014-2020.jsonl --policy all,zuul+retry
+BENCH_SIM = $(BIN)/gozerctl simulate --trace $(GOZER_SHARED)/traces/gate-2014-2020.jsonl --policy all,zuul+rescue,optimistic+rescue,zuul+retry,zuul+retry+rescue
 bench-sim: $(BIN)/gozerctl ## Play the recorded years under every policy: as recorded, and so dense that nodes are scarce.
 	@$(BENCH_SIM)
 	@echo; $(BENCH_SIM) --speed 200 --nodes 100

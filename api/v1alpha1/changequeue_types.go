@@ -109,6 +109,14 @@ type QueueEntry struct {
 	// halted items are not worked on: a change that they need is failing.
 	// +optional
 	Halted bool `json:"halted,omitempty"`
+	// rescuer is the item behind this one that passed what it failed in: both merge.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Rescuer string `json:"rescuer,omitempty"`
+	// givenUp items failed, and nobody behind them will rescue them; only where the
+	// pipeline rescues.
+	// +optional
+	GivenUp bool `json:"givenUp,omitempty"`
 	// promoted is the request for the front of the queue that was fulfilled last.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63

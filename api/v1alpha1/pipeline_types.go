@@ -66,6 +66,14 @@ type PipelineSpec struct {
 	// +optional
 	ReuseResults bool `json:"reuseResults,omitempty"`
 
+	// rescue lets a change that failed be rescued by one behind it, in a dependent
+	// pipeline: while those that are tested on top of it may pass what it failed in,
+	// they go on; as soon as one has passed, all of them merge. When the nearest that
+	// runs the same jobs fails in them as well, the change is given up. The tree of
+	// the rescued change alone was not seen to pass. Zuul has no such thing.
+	// +optional
+	Rescue bool `json:"rescue,omitempty"`
+
 	// supersedes names pipelines that a change leaves when it enters this one.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16

@@ -61,6 +61,10 @@ const (
 	ItemDone ItemState = "Done"
 )
 
+// MayBeRescued ends the reason of an item that failed while those behind it still
+// stand on it.
+const MayBeRescued = "a change behind it may still rescue it"
+
 // QueueItemStatus has two writers: the queueitem controller writes merge,
 // configErrors, jobs and buildSet; the changequeue controller writes state,
 // result, reason, decisions, reported, merged and the conditions.
@@ -194,6 +198,10 @@ type ItemMerged struct {
 	// changed it at the same moment.
 	// +optional
 	Differs bool `json:"differs,omitempty"`
+	// rescuedBy is the item whose jobs passed what this one failed in.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	RescuedBy string `json:"rescuedBy,omitempty"`
 	// at is when it was seen to be merged.
 	At metav1.MicroTime `json:"at"`
 }

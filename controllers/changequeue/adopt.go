@@ -26,7 +26,12 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 		old := s.entry(g.ID)
 		e := gozer.QueueEntry{
 			Item: g.ID, Ahead: g.Ahead, AheadEpoch: int32(g.AheadEpoch), Epoch: int32(g.Epoch),
-			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Why: convert.Cut(g.Why, 1000), Since: old.Since,
+			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Rescuer: g.Rescuer, GivenUp: g.GivenUp,
+			Why: convert.Cut(g.Why, 1000), Since: old.Since,
+		}
+		if old.Ahead != e.Ahead {
+			// It was asked about for the sake of the one that has merged.
+			delete(s.hosts, g.ID)
 		}
 		if old.Epoch != e.Epoch || e.Since == nil {
 			e.Since = convert.MicroTime(now)
@@ -84,11 +89,17 @@ const (
 // note writes an action into the story of its item, and counts it.
 func (s *scope) note(a gate.Action, now time.Time) {
 	i := s.items[a.Item]
+	// What attaches to the branch, leaves, or resizes the window can be decided again.
+	s.urgent = s.urgent || !a.Kind.Outside() && a.Kind != gate.Attach && a.Kind != gate.Remove && a.Kind != gate.Resize
 	switch a.Kind {
 	case gate.Reset:
 		s.queue.Status.Resets++
 	case gate.Halt:
 		i.decide(now, "Halted", a.Why)
+	case gate.Rescue:
+		i.decide(now, "Rescued", a.Why)
+	case gate.GiveUp:
+		i.decide(now, "GivenUp", a.Why)
 	case gate.Remove:
 		if a.Result == model.ItemSuccess && i.Status.Merged != nil {
 			s.queue.Status.Merged++

@@ -30,8 +30,10 @@ type scope struct {
 	hosts map[string]gate.Host
 	// again is when to come back; 0 for not before something happens.
 	again time.Duration
-	// stored is when all was last written, or read.
+	// stored is when all was last written, or read; urgent tells that something was
+	// decided since that others act on, or that must be known if this process dies.
 	stored time.Time
+	urgent bool
 	// waiting are items for which something outside failed in this reconcile.
 	waiting map[string]bool
 }
@@ -181,6 +183,7 @@ func (s *scope) snapshot() gate.Queue {
 		Merges: s.queue.Spec.Manager == gozer.ManagerDependent,
 		Alone:  s.queue.Spec.Manager == gozer.ManagerSerial || s.queue.Spec.Manager == gozer.ManagerSupercedent,
 		Newest: s.queue.Spec.Manager == gozer.ManagerSupercedent,
+		Rescue: s.pipeline.Spec.Rescue,
 		Window: convert.Window(s.pipeline.Spec, s.queue.Status.Window, s.queue.Status.WindowSet),
 	}
 	entries := make(map[string]gozer.QueueEntry, len(s.queue.Status.Items))
@@ -196,12 +199,16 @@ func (s *scope) snapshot() gate.Queue {
 		e := entries[name]
 		g := gate.Item{
 			ID: name, Name: i.name(), Live: i.Spec.Live, Leave: i.Annotations[gozer.AnnotationDequeue], Lost: i.Annotations[gozer.AnnotationLost],
-			Place: gate.Place{Epoch: int(e.Epoch), Ahead: e.Ahead, AheadEpoch: int(e.AheadEpoch), Active: e.Active, Halted: e.Halted, Why: e.Why},
+			Place: gate.Place{Epoch: int(e.Epoch), Ahead: e.Ahead, AheadEpoch: int(e.AheadEpoch), Active: e.Active, Halted: e.Halted,
+				Rescuer: e.Rescuer, GivenUp: e.GivenUp, Why: e.Why},
 			Facts: i.facts(e.Epoch), Host: s.hosts[name],
 		}
 		if q.Merges && g.Facts.Prepared && g.Facts.Problem == model.ItemUndecided && g.Facts.Jobs == 0 {
 			// What was not tested is not merged, and nothing is tested on it.
 			g.Facts.Problem, g.Facts.Reason = model.ItemNoJobs, "no job of the project runs for it in this pipeline"
+		}
+		if q.Rescue && q.Merges {
+			g.Facts.Votes, g.Facts.Holds = i.votes(e.Epoch)
 		}
 		if i.Status.Merged != nil {
 			g.Host = gate.Host{Known: true, Merged: true}

@@ -30,6 +30,12 @@ func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
 	if err := r.tips(ctx, i, tips); err != nil {
 		return err
 	}
+	if s.entry(i.Name).Ahead != "" {
+		// It is asked about for the sake of one ahead, which it rescues; about
+		// itself when it is its turn.
+		s.hosts[i.Name] = gate.Host{Known: true, Moved: i.movedBelow(tips)}
+		return nil
+	}
 	for n := range changes {
 		if c := &changes[n]; !c.Merged && i.inBranch(*c, tips) {
 			// The host merged it and did not live to note that.
@@ -322,7 +328,7 @@ func (r *Reconciler) mergeOne(ctx context.Context, s *scope, i *item, ref gozer.
 func (r *Reconciler) merged(ctx context.Context, s *scope, i *item, changes []model.Change, tips map[branch]tip) error {
 	s.hosts[i.Name] = gate.Host{Known: true, Merged: true}
 	last := len(changes) - 1
-	m := gozer.ItemMerged{Commit: changes[last].MergeCommit, At: *convert.MicroTime(r.Now())}
+	m := gozer.ItemMerged{Commit: changes[last].MergeCommit, RescuedBy: s.entry(i.Name).Rescuer, At: *convert.MicroTime(r.Now())}
 	message := fmt.Sprintf("merged as %s", model.ShortCommit(m.Commit))
 	compared, differs := true, ""
 	for n, ref := range i.Spec.Changes {

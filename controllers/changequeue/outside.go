@@ -20,11 +20,11 @@ import (
 // outside performs the outside actions of a plan. What was decided about the
 // queue is stored first, so that cancelled builds do not wait for a slow host.
 func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Action) error {
-	if slices.ContainsFunc(actions, func(a gate.Action) bool { return a.Kind.Outside() }) && r.toStore(s, actions) {
+	if slices.ContainsFunc(actions, func(a gate.Action) bool { return a.Kind.Outside() }) && (s.urgent || r.Now().Sub(s.stored) >= storeEvery) {
 		if err := r.flush(ctx, s); err != nil {
 			return err
 		}
-		s.stored = r.Now()
+		s.stored, s.urgent = r.Now(), false
 	}
 	for _, a := range actions {
 		if !a.Kind.Outside() || s.waiting[a.Item] {
@@ -59,14 +59,6 @@ func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Actio
 // storeEvery bounds how long what was done outside is only known here. Until it
 // is stored, a process that dies makes the next one look it up on the host.
 const storeEvery = 500 * time.Millisecond
-
-// toStore says whether others wait for what was decided, or much was done since
-// it was last stored.
-func (r *Reconciler) toStore(s *scope, actions []gate.Action) bool {
-	return r.Now().Sub(s.stored) >= storeEvery || slices.ContainsFunc(actions, func(a gate.Action) bool {
-		return a.Kind == gate.Put || a.Kind == gate.Reset || a.Kind == gate.Halt || a.Kind == gate.Activate
-	})
-}
 
 // wait puts an item off whose outside action failed.
 func (r *Reconciler) wait(ctx context.Context, s *scope, i *item, kind gate.Kind, err error) {

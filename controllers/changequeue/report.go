@@ -41,7 +41,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope, i *item, a gate.Actio
 	if a.Result != model.ItemSuccess && a.Result != model.ItemDequeued {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(i.QueueItem, kind, string(a.Result), "%s: %s", i.name(), report.Description(report.Item{Result: a.Result, Reason: i.Status.Reason, Merges: i.Status.Merged != nil}))
+	r.Recorder.Eventf(i.QueueItem, kind, string(a.Result), "%s: %s", i.name(), report.Description(report.Item{Result: a.Result, Reason: i.Status.Reason, Merges: i.Status.Merged != nil, RescuedBy: s.rescuedBy(i)}))
 	return nil
 }
 
@@ -113,7 +113,7 @@ func gone(err error) bool { return err == nil || errors.Is(err, drivers.ErrNotFo
 
 // statuses sets the commit statuses that the actions ask for, on all changes of the item.
 func (r *Reconciler) statuses(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, result model.ItemResult, why string) error {
-	text := report.Item{Result: result, Reason: why, Merges: s.queue.Spec.Manager == gozer.ManagerDependent}
+	text := report.Item{Result: result, Reason: why, Merges: s.queue.Spec.Manager == gozer.ManagerDependent, RescuedBy: s.rescuedBy(i)}
 	for _, ref := range i.Spec.Changes {
 		for _, a := range actions {
 			if a.Connection != ref.Project.Connection || a.Status == "" {

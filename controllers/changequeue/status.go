@@ -45,6 +45,9 @@ func (s *scope) describe() {
 		}
 		if !s.waiting[i.Name] {
 			i.Status.Reason = convert.Cut(reasonFor(s, e, f.Reason, f.Complete), 4000)
+			if s.mayBeRescued(i, e) {
+				i.Status.Reason = convert.Cut(f.Reason+"; "+gozer.MayBeRescued, 4000)
+			}
 		}
 	}
 }

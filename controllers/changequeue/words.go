@@ -33,6 +33,7 @@ func (r *Reconciler) about(s *scope, i *item, ref gozer.ChangeRef) report.Item {
 func (r *Reconciler) words(ctx context.Context, s *scope, i *item, ref gozer.ChangeRef, a gate.Action) (report.Item, error) {
 	text := r.about(s, i, ref)
 	text.Result, text.Reason = a.Result, a.Why
+	text.RescuedBy, text.Rescued = s.rescuedBy(i), s.rescued(i)
 	text.Recheck = match.Triggered(convert.Triggers(s.pipeline.Spec.Triggers), match.Recheck(convert.Change(ref)))
 	if m := i.Status.Merge; m != nil {
 		text.Base = baseOf(i, ref)

@@ -3,7 +3,6 @@ package queueitem
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -87,13 +86,9 @@ func (s *scope) retryFailed(j *jobgraph.Job) int32 {
 	return s.pipeline.Spec.RetryFailed
 }
 
-// jobKey names a job of the item's graph. The jobs of a cycle's changes may have
-// the same name: theirs says which change they are for.
+// jobKey names a job of the item's graph.
 func (s *scope) jobKey(name string, j *jobgraph.Job) string {
-	if len(s.item.Spec.Changes) == 1 {
-		return name
-	}
-	return fmt.Sprintf("%s (%s)", name, convert.ChangeName(s.item.Spec.Changes[j.Change]))
+	return convert.JobName(name, s.item.Spec.Changes, j.Change)
 }
 
 // dependencies are the jobs of the same change, or those that it shares.

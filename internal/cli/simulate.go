@@ -37,7 +37,8 @@ real queue engine. Policies:
 
 ` + policyLines() + `
 A policy may have "+retry" behind its name: a failed build is run again before it counts, as often as
---retry-failed says (1 if it says nothing).`,
+--retry-failed says (1 if it says nothing). zuul and optimistic may have "+rescue": a change that failed
+merges when one behind it, tested on top of it, passes the same jobs. Both together: zuul+retry+rescue.`,
 		Example: fmt.Sprintf(`  %[1]s simulate --trace gate.jsonl --policy zuul,serial,batch --nodes 100
   %[1]s simulate --synthetic "n=500,rate=100/h,p_fail=0.1,p_flake=0.05,jobs=unit:10m+lint:90s" --policy all`, name),
 		Args: cobra.NoArgs,
@@ -91,11 +92,7 @@ func (e *env) simulate(f simulateFlags) error {
 	}
 	report := simulate.Report{Trace: load.Facts(), Options: simulate.Settings{Window: f.window, Nodes: f.nodes, Batch: f.batch, Retry: f.retry}}
 	for _, name := range policies {
-		o := opts
-		plain, retried := strings.CutSuffix(name, "+retry")
-		if retried {
-			o.Retry = max(1, o.Retry)
-		}
+		plain, o, _ := simulate.Variant(name, opts)
 		result := simulate.Simulate(load, plain, o)
 		result.Policy = name
 		report.Policies = append(report.Policies, result)
@@ -148,8 +145,12 @@ func (f *simulateFlags) names() ([]string, error) {
 			out = append(out, simulate.Names()...)
 			continue
 		}
-		if plain, _ := strings.CutSuffix(p, "+retry"); !slices.Contains(simulate.Names(), plain) {
+		plain, _, ok := simulate.Variant(p, simulate.Options{})
+		if !slices.Contains(simulate.Names(), plain) {
 			return nil, usage("--policy %s: there are %s, and all", p, strings.Join(simulate.Names(), ", "))
+		}
+		if !ok {
+			return nil, usage("--policy %s: +retry is possible, and of zuul and optimistic +rescue", p)
 		}
 		out = append(out, p)
 	}

@@ -16,7 +16,8 @@ func TestSimulate(t *testing.T) {
 		args []string
 		code int
 	}{
-		"text":           {[]string{"--trace", trace, "--policy", "all,zuul+retry"}, 0},
+		"text":           {[]string{"--trace", trace, "--policy", "all,zuul+retry,zuul+retry+rescue"}, 0},
+		"variant":        {[]string{"--trace", trace, "--policy", "serial+rescue"}, 2},
 		"json":           {[]string{"--trace", trace, "-o", "json"}, 0},
 		"scarce":         {[]string{"--trace", trace, "--nodes", "1", "--window", "2", "--policy", "zuul,oracle"}, 0},
 		"serial":         {[]string{"--trace", trace, "--manager", "serial"}, 0},

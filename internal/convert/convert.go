@@ -71,6 +71,25 @@ func ChangeNames(refs []gozer.ChangeRef) string { return join(refs, ChangeName) 
 // PatchsetNames names the versions as well.
 func PatchsetNames(refs []gozer.ChangeRef) string { return join(refs, PatchsetName) }
 
+// JobName is what a job is called in an item's buildset. The jobs of a cycle's
+// changes may have the same name: theirs says which change they are for.
+func JobName(job string, changes []gozer.ChangeRef, of int) string {
+	if len(changes) == 1 {
+		return job
+	}
+	return fmt.Sprintf("%s (%s)", job, ChangeName(changes[of]))
+}
+
+// JobOf is the job and the change of a name that JobName made.
+func JobOf(name string, changes []gozer.ChangeRef) (job string, of gozer.ChangeRef) {
+	for _, c := range changes {
+		if job, ok := strings.CutSuffix(name, " ("+ChangeName(c)+")"); ok && len(changes) > 1 {
+			return job, c
+		}
+	}
+	return name, changes[0]
+}
+
 func join(refs []gozer.ChangeRef, name func(gozer.ChangeRef) string) string {
 	var names []string
 	for _, c := range refs {

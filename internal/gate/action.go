@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gozer-dev/gozer/internal/model"
@@ -22,6 +23,10 @@ const (
 	Activate Kind = "Activate"
 	// Halt cancels an item's jobs: a change that it needs is failing.
 	Halt Kind = "Halt"
+	// Rescue notes who rescues an item that failed, or that nobody does after all.
+	Rescue Kind = "Rescue"
+	// GiveUp ends the wait for somebody who rescues an item.
+	GiveUp Kind = "GiveUp"
 	// Remove takes an item out of the queue.
 	Remove Kind = "Remove"
 	// Resize changes the window.
@@ -43,7 +48,7 @@ type Action struct {
 	Kind Kind
 	// Item that it is about; empty for Resize.
 	Item string
-	// Place that the item gets: Put, Reset, Attach, Activate, Halt.
+	// Place that the item gets: Put, Reset, Attach, Activate, Halt, Rescue, GiveUp.
 	Place Place
 	// Result to report, or with which the item leaves.
 	Result model.ItemResult
@@ -64,6 +69,8 @@ func (a Action) String() string {
 	switch a.Kind {
 	case Put, Reset, Attach:
 		s += " onto " + on()
+	case Rescue:
+		s += " by " + cmp.Or(a.Place.Rescuer, "nobody yet")
 	case Report, Remove:
 		s += " " + string(a.Result)
 	case Resize:
@@ -86,11 +93,15 @@ func Apply(q Queue, actions []Action) Queue {
 	removed := map[string]Action{}
 	for _, a := range actions {
 		switch a.Kind {
-		case Put, Reset, Attach, Activate, Halt:
+		case Put, Reset, Attach, Activate, Halt, Rescue, GiveUp:
 			it := &items[at[a.Item]]
-			if a.Place.Epoch != it.Epoch {
+			switch {
+			case a.Place.Epoch != it.Epoch:
 				// A new state: nothing is known of it.
 				it.Facts, it.Host = Facts{}, Host{}
+			case a.Place.Ahead != it.Ahead && !it.Host.Merged:
+				// It was asked about for the sake of the one that has merged.
+				it.Host = Host{}
 			}
 			it.Place = a.Place
 		case Remove:

@@ -17,6 +17,9 @@ import (
 //  5. An item with nothing ahead of it whose jobs are done is looked up,
 //     merged and reported.
 //
+// In a queue that rescues, an item that failed is not failing to those behind
+// it while one of them may rescue it.
+//
 // Structural actions come in the order of the queue and can be applied
 // together; outside actions may be performed in any order.
 func Plan(q Queue) []Action {
@@ -30,13 +33,16 @@ func Plan(q Queue) []Action {
 		// First, so that a window that grows or shrinks holds for all items.
 		p.resize(&q.Items[i])
 	}
+	if q.Rescue && q.Merges && !q.Alone {
+		p.rescue = newRescue(q.Items, p.window)
+	}
 	for i := range q.Items {
 		last := i == len(q.Items)-1
 		p.fates = p.fates[:i+1]
 		if q.Newest && !last && p.staying > 0 && p.overtaken(&q.Items[i], &q.Items[len(q.Items)-1], &p.fates[i]) {
 			continue
 		}
-		p.visit(&q.Items[i], &p.fates[i], last)
+		p.visit(i, &q.Items[i], &p.fates[i], last)
 	}
 	if p.window.Size != q.Window.Size {
 		p.add(Action{Kind: Resize, Size: p.window.Size})
@@ -57,6 +63,10 @@ type planner struct {
 	base *fate
 	// staying counts the items that stay, for the window.
 	staying int
+	// rescue knows who of those that failed may be rescued; nil when nobody can.
+	rescue *rescue
+	// group merges with the item that is visited, if that is rescued.
+	group []int
 }
 
 // fate is what the pass decided about an item.
@@ -96,8 +106,9 @@ func (p *planner) fate(id string) *fate {
 	return p.index[id]
 }
 
-func (p *planner) visit(it *Item, f *fate, last bool) {
+func (p *planner) visit(i int, it *Item, f *fate, last bool) {
 	*f = fate{id: it.ID, name: it.Name, epoch: it.Epoch, live: it.Live}
+	p.group = nil
 	if p.leaves(it, f, last) {
 		return
 	}
@@ -124,14 +135,17 @@ func (p *planner) visit(it *Item, f *fate, last bool) {
 		}
 	} else {
 		p.settle(it, f, &place)
-		if place.Epoch != it.Epoch {
+		switch {
+		case place.Epoch != it.Epoch:
 			facts.Facts, facts.Host = Facts{}, Host{}
+		case place.Ahead != it.Ahead && !it.Host.Merged:
+			facts.Host = Host{}
 		}
 		if !place.Active && p.window.includes(index) {
 			place.Active = true
 			p.placed(it, Activate, place, "it is within the window")
 		}
-		if why, bad := facts.failing(); bad {
+		if why, bad := facts.failing(); bad && !p.kept(i, &facts, &place) {
 			f.failing = true
 			f.why = it.Name + " failed: " + why
 		}
@@ -271,7 +285,7 @@ func (p *planner) cause(it *Item, ahead *fate) string {
 func (p *planner) reset(it *Item, f *fate, place *Place, want Place, why string) {
 	place.Epoch = it.Epoch + 1
 	place.Ahead, place.AheadEpoch = want.Ahead, want.AheadEpoch
-	place.Active, place.Halted = false, false
+	place.Active, place.Halted, place.GivenUp, place.Rescuer = false, false, false, ""
 	place.Why = why
 	// Those that stood on it are reset for the same reason.
 	f.why = why
@@ -298,7 +312,7 @@ func (p *planner) outside(it *Item, f *fate) {
 	case !p.isHead(it) || !it.Active || !it.done():
 		return
 	case it.result() != model.ItemSuccess:
-		p.add(Action{Kind: Report, Item: it.ID, Result: it.result(), Why: it.Facts.Reason})
+		p.failed(it, f)
 	case !p.merges:
 		p.add(Action{Kind: Report, Item: it.ID, Result: model.ItemSuccess})
 	case !it.Host.Known:

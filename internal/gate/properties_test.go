@@ -18,6 +18,7 @@ func TestProperties(t *testing.T) {
 			Size: rapid.IntRange(0, 5).Draw(t, "window"), Floor: rapid.IntRange(1, 3).Draw(t, "floor"),
 			IncreaseLinear: rapid.Bool().Draw(t, "linear"), IncreaseBy: 1, DecreaseBy: 2,
 		})
+		w.q.Rescue = rapid.Bool().Draw(t, "rescue")
 		culprits := map[string][]string{}
 		w.bad = func(state []string) bool {
 			in := " " + strings.Join(state, " ") + " "
@@ -48,6 +49,12 @@ func TestProperties(t *testing.T) {
 					}
 				case 2:
 					w.refuse[id] = true
+				}
+				if rapid.IntRange(0, 2).Draw(t, "two jobs") == 0 {
+					w.jobs[id] = []string{"lint", "unit"}
+				}
+				if rapid.IntRange(0, 2).Draw(t, "flake") == 0 {
+					w.flakes[id] = []string{rapid.SampledFrom([]string{"lint", "unit"}).Draw(t, "flaky job")}
 				}
 				var needs []string
 				if it := w.item(pick()); it != nil && it.Reported == "" && rapid.IntRange(0, 2).Draw(t, "needs") == 0 {
@@ -134,28 +141,46 @@ func longQueue(n int) Queue {
 	return q
 }
 
+// rescuingQueue is the same, and every tenth has failed in a job that the one behind it runs.
+func rescuingQueue(n int) Queue {
+	q := longQueue(n)
+	q.Rescue = true
+	for i := range q.Items {
+		f := &q.Items[i].Facts
+		f.Votes = []Vote{{Job: "unit", Verdict: Pending}}
+		if f.Failing = i%10 == 0; f.Failing {
+			f.Votes[0].Verdict = Failed
+		}
+	}
+	return q
+}
+
 // TestPlanIsLinear compares the work for n and 8n items by allocations, which
 // do not depend on how busy the machine is.
 func TestPlanIsLinear(t *testing.T) {
-	allocs := func(n int) float64 {
-		q := longQueue(n)
-		return testing.AllocsPerRun(3, func() { Plan(q) })
-	}
-	small, large := allocs(1000), allocs(8000)
-	if large > 10*small {
-		t.Errorf("plan of 8000 items allocates %.0f times, of 1000 items %.0f times", large, small)
+	for name, queue := range map[string]func(n int) Queue{"plain": longQueue, "rescue": rescuingQueue} {
+		allocs := func(n int) float64 {
+			q := queue(n)
+			return testing.AllocsPerRun(3, func() { Plan(q) })
+		}
+		small, large := allocs(1000), allocs(8000)
+		if large > 10*small {
+			t.Errorf("%s: plan of 8000 items allocates %.0f times, of 1000 items %.0f times", name, large, small)
+		}
 	}
 }
 
 // BenchmarkPlan is one plan over all items of a settled queue whose tenth failed.
 func BenchmarkPlan(b *testing.B) {
-	for _, n := range []int{1000, 10000} {
-		b.Run(fmt.Sprintf("items=%d", n), func(b *testing.B) {
-			q := longQueue(n)
-			b.ReportAllocs()
-			for b.Loop() {
-				Plan(q)
-			}
-		})
+	for name, queue := range map[string]func(n int) Queue{"": longQueue, "/rescue": rescuingQueue} {
+		for _, n := range []int{1000, 10000} {
+			b.Run(fmt.Sprintf("items=%d%s", n, name), func(b *testing.B) {
+				q := queue(n)
+				b.ReportAllocs()
+				for b.Loop() {
+					Plan(q)
+				}
+			})
+		}
 	}
 }

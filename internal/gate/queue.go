@@ -12,6 +12,8 @@ type Queue struct {
 	// Newest is true for supercedent pipelines: of the items that wait, only the
 	// newest stays.
 	Newest bool
+	// Rescue lets an item that failed be rescued by one behind it: dependent pipelines.
+	Rescue bool
 	Window Window
 	// Items in the order in which they are to merge.
 	Items []Item
@@ -51,6 +53,11 @@ type Place struct {
 	Active bool
 	// Halted items have their jobs cancelled: a change that they need is failing.
 	Halted bool
+	// Rescuer is the item behind it that passed what it failed in; empty for none.
+	// From then on it may be in its branch.
+	Rescuer string
+	// GivenUp: it failed, and nobody will rescue it.
+	GivenUp bool
 	// Why it stands there, for people.
 	Why string
 }
@@ -70,11 +77,16 @@ type Facts struct {
 	Complete bool
 	// Canceled: the jobs were ended before they were done. What they would have said is not known.
 	Canceled bool
+	// Votes are the voting jobs, and Holds tells that those behind do not start
+	// theirs before this item has merged. Both only for a queue that rescues.
+	Votes []Vote
+	Holds bool
 	// Reason for Problem or Failing, in words.
 	Reason string
 }
 
-// Host is what the code host said when it was asked right before merging.
+// Host is what the code host said when it was asked right before merging, the
+// item or one ahead that it rescues. When that has merged, it is asked anew.
 type Host struct {
 	// Known is false until it was asked.
 	Known bool
@@ -118,7 +130,7 @@ func (it *Item) failing() (string, bool) {
 // mayHaveMerged says whether an item has come so far that a process that died
 // may have merged it, without anybody knowing.
 func (it *Item) mayHaveMerged() bool {
-	return it.Ahead == "" && it.Active && !it.Host.Known && it.done() && it.result() == model.ItemSuccess
+	return it.Ahead == "" && it.Active && !it.Host.Known && it.done() && (it.result() == model.ItemSuccess || it.Rescuer != "")
 }
 
 // done says whether nothing of the item's present state is still to come.

@@ -86,6 +86,12 @@ func command(t *testing.T, w *world, words []string) {
 	case "serial", "supercedent":
 		w.q.Merges, w.q.Alone, w.q.Newest = false, true, words[0] == "supercedent"
 		w.q.Window = Window{Size: 1}
+	case "rescue":
+		w.q.Rescue = true
+	case "jobs": // jobs A unit lint: what A runs
+		w.jobs[args[0]] = args[1:]
+	case "flake": // flake A unit: it fails for A, and not for those behind it
+		w.flakes[args[0]] = args[1:]
 	case "window":
 		n, err := strconv.Atoi(args[0])
 		if err != nil {

@@ -19,6 +19,10 @@ type world struct {
 	tested map[string][]string
 	// bad says whether the tests fail on a state, given as its sequence.
 	bad func(state []string) bool
+	// jobs of an item; "unit" where nothing is said. A flake is a job that fails for
+	// an item, and not for those behind it.
+	jobs   map[string][]string
+	flakes map[string][]string
 	// refuse lists the changes that the code host does not merge.
 	refuse map[string]bool
 
@@ -36,6 +40,7 @@ func newWorld(merges bool, window Window) *world {
 		q:      Queue{Merges: merges, Window: window},
 		tested: map[string][]string{}, resets: map[string]int{}, results: map[string]model.ItemResult{},
 		running: map[string]int{}, refuse: map[string]bool{},
+		jobs: map[string][]string{}, flakes: map[string][]string{},
 		bad: func([]string) bool { return false },
 	}
 }
@@ -88,7 +93,7 @@ func (w *world) prepare(id string) bool {
 		return false
 	}
 	w.tested[key(it)] = state
-	it.Facts = Facts{Prepared: true, Jobs: 1}
+	it.Facts = Facts{Prepared: true, Jobs: len(w.jobsOf(id)), Votes: w.votes(id, Pending)}
 	w.running[id] = it.Epoch
 	w.builds++
 	return true
@@ -101,11 +106,31 @@ func (w *world) finish(id string) bool {
 		return false
 	}
 	it.Facts.Complete = true
-	if w.bad(w.tested[key(it)]) {
-		it.Facts.Failing, it.Facts.Reason = true, "job unit failed"
+	it.Facts.Votes = w.votes(id, Passed)
+	for n, job := range w.jobsOf(id) {
+		if n == 0 && w.bad(w.tested[key(it)]) || slices.Contains(w.flakes[id], job) {
+			it.Facts.Failing, it.Facts.Reason = true, "job "+job+" failed"
+			it.Facts.Votes[n].Verdict = Failed
+		}
 	}
 	delete(w.running, id)
 	return true
+}
+
+func (w *world) jobsOf(id string) []string {
+	if jobs := w.jobs[id]; jobs != nil {
+		return jobs
+	}
+	return []string{"unit"}
+}
+
+// votes of an item, all with one verdict; only a queue that rescues knows them.
+func (w *world) votes(id string, v Verdict) []Vote {
+	var out []Vote
+	for _, job := range w.jobsOf(id) {
+		out = append(out, Vote{Job: job, Project: "p", Verdict: v})
+	}
+	return out
 }
 
 func (w *world) push() {
@@ -155,14 +180,18 @@ func (w *world) perform(a Action) {
 		if w.refuse[it.ID] {
 			it.Host.Refused = "the code host refuses"
 		}
-		if want := w.tested[key(it)]; !slices.Equal(w.branch, want[:len(want)-1]) {
+		want := w.tested[key(it)]
+		if it.Ahead != "" && slices.Equal(w.branch, want[:min(len(w.branch), len(want))]) {
+			break // what is ahead is not in the branch yet
+		}
+		if !slices.Equal(w.branch, want[:len(want)-1]) {
 			it.Host.Moved = "the branch moved"
 		}
 	case Merge:
 		if !slices.Equal(append(slices.Clone(w.branch), it.ID), w.tested[key(it)]) {
 			w.violation("not safe: %s merges onto %v but was tested as %v", it.ID, w.branch, w.tested[key(it)])
 		}
-		if w.bad(w.tested[key(it)]) {
+		if w.bad(w.tested[key(it)]) || it.Facts.Failing && !w.rescued(it) {
 			w.violation("not safe: %s merges although its tests fail", it.ID)
 		}
 		w.branch = append(w.branch, it.ID)
@@ -172,13 +201,53 @@ func (w *world) perform(a Action) {
 	}
 }
 
+// rescued says whether an item that succeeded, and stands on this one in the
+// present epochs, passed all that this one failed in.
+func (w *world) rescued(it *Item) bool {
+	on := map[string]int{it.ID: it.Epoch}
+	for n := range w.q.Items {
+		o := &w.q.Items[n]
+		if epoch, ok := on[o.Ahead]; !ok || epoch != o.AheadEpoch {
+			continue
+		}
+		on[o.ID] = o.Epoch
+		verdict, _ := o.Facts.instead(it.Facts.missing())
+		if _, failing := o.failing(); !failing && o.Facts.Complete && verdict == Passed {
+			return w.q.Rescue
+		}
+	}
+	return false
+}
+
+// checkGivenUp asserts that an item is given up only when its jobs are done, or
+// one that stands on it fails in one of the same.
+func (w *world) checkGivenUp(q Queue, it *Item) {
+	on := map[string]int{it.ID: it.Epoch}
+	for n := range q.Items {
+		o := &q.Items[n]
+		if epoch, ok := on[o.Ahead]; !ok || epoch != o.AheadEpoch {
+			continue
+		}
+		on[o.ID] = o.Epoch
+		if verdict, _ := o.Facts.instead(it.Facts.missing()); verdict == Failed {
+			return
+		}
+	}
+	if !it.done() {
+		w.violation("%s is given up without a reason", it.ID)
+	}
+}
+
 // checkMinimal asserts that exactly those items get a new state whose present
 // one contains something that is failing, gone or itself made anew.
 func (w *world) checkMinimal(q Queue, actions []Action) {
 	anew := map[string]bool{}
 	stopped := map[string]bool{}
+	given := map[string]bool{}
 	for _, a := range actions {
 		switch a.Kind {
+		case GiveUp:
+			given[a.Item] = true
 		case Reset:
 			anew[a.Item] = true
 		case Halt:
@@ -194,6 +263,11 @@ func (w *world) checkMinimal(q Queue, actions []Action) {
 			continue
 		}
 		_, failing := it.failing()
+		if given[it.ID] {
+			w.checkGivenUp(q, it)
+		} else if q.Rescue && it.rescuable() {
+			failing = false
+		}
 		self := it.Halted && !stopped[it.ID] || it.Host.Moved != "" && !it.Host.Merged
 		onSpoilt := it.Ahead != "" && (spoilt[it.Ahead] || w.item(it.Ahead) == nil)
 		_, going := it.going()
@@ -244,6 +318,9 @@ func (w *world) String() string {
 		}
 		if why, bad := it.failing(); bad {
 			b.WriteString(" failing: " + why)
+		}
+		if it.GivenUp {
+			b.WriteString(", given up")
 		}
 		b.WriteByte('\n')
 	}

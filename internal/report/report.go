@@ -27,6 +27,10 @@ type Item struct {
 	Cause Cause
 	// Needed are the URLs of the changes that it depends on and that will not merge.
 	Needed []string
+	// RescuedBy is the change that passed what this one failed in, if it was merged
+	// for that; Rescued are those that were merged because this one passed.
+	RescuedBy string
+	Rescued   []string
 	// Related are the other changes of a cycle that failed.
 	Related []Related
 	// Reason in words.
@@ -149,13 +153,14 @@ func Comment(i Item) string {
 	var b strings.Builder
 	b.WriteString(headline(i))
 	b.WriteString("\n")
+	b.WriteString(rescue(i))
 	if on := testedOn(i); on != "" && len(i.Builds) > 0 {
 		b.WriteString("\nTested on: " + on + "\n")
 	}
 	if i.Details != "" {
 		b.WriteString("\n" + i.Details + "\n")
 	}
-	b.WriteString(table(i.Builds))
+	b.WriteString(table(i.Builds, i.by()))
 	if len(i.Related) > 0 {
 		b.WriteString("\n" + related(i.Related))
 	}
@@ -163,6 +168,25 @@ func Comment(i Item) string {
 		b.WriteString("\n" + next + "\n")
 	}
 	return b.String() + ending(i)
+}
+
+// by is the change that rescued a merged one.
+func (i Item) by() string {
+	if i.Result != model.ItemSuccess {
+		return ""
+	}
+	return i.RescuedBy
+}
+
+// rescue tells what merged although a job of it failed.
+func rescue(i Item) string {
+	switch {
+	case i.by() != "":
+		return "\n" + Rescue(i.RescuedBy) + "\n"
+	case i.Result != model.ItemSuccess && len(i.Rescued) > 0:
+		return "\n" + RescuedBefore(i.Rescued) + "\n"
+	}
+	return ""
 }
 
 // headline says what happened: first in the words that the pipeline or the
@@ -287,6 +311,8 @@ const maxDescription = 140
 func Description(i Item) string {
 	var text string
 	switch {
+	case i.Result == model.ItemSuccess && i.RescuedBy != "":
+		text = "a job failed, and passed with " + i.RescuedBy + " on top"
 	case i.Result == model.ItemSuccess && i.Merges:
 		text = "all jobs succeeded on the state that is merged"
 	case i.Result == model.ItemSuccess:

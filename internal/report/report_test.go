@@ -25,6 +25,13 @@ func TestComment(t *testing.T) {
 		"check-failure": func(i *Item) {
 			i.Result, i.Builds, i.Merges, i.Recheck, i.Pipeline = model.ItemFailure, []Build{failed}, false, true, "check"
 		},
+		"rescued": func(i *Item) {
+			i.Result, i.RescuedBy, i.Builds = model.ItemSuccess, "acme/api#13", []Build{failed, passed}
+		},
+		"rescued-others": func(i *Item) {
+			i.Result, i.Reason, i.Rescued = model.ItemMergeFailure, "The branch is protected: 1 approval is missing.", []string{"acme/api#11", "acme/api#12"}
+			i.Builds = []Build{passed}
+		},
 		"success": func(i *Item) { i.Result, i.Builds = model.ItemSuccess, []Build{passed} },
 		"merge-conflict": func(i *Item) {
 			i.Result, i.Details = model.ItemMergeConflict, "Conflicting files:\n\n- `a.go`, also changed by acme/api#11"
@@ -116,7 +123,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestHostileTextStaysInItsCell(t *testing.T) {
 	hostile := "` | <script> [x](http://evil) \n| injected | row |\x00" + strings.Repeat("é", 500)
-	got := row(Build{Job: "a|b\n<i>", Result: model.Failure, Voting: true, FirstFailure: hostile})
+	got := row(Build{Job: "a|b\n<i>", Result: model.Failure, Voting: true, FirstFailure: hostile}, "")
 	if n := strings.Count(got, "\n"); n != 1 {
 		t.Errorf("%d lines in one row: %q", n, got)
 	}

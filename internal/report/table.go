@@ -9,7 +9,7 @@ import (
 )
 
 // table of the builds. Jobs that another one left out on purpose are only counted.
-func table(builds []Build) string {
+func table(builds []Build, rescuedBy string) string {
 	var rows strings.Builder
 	left := 0
 	for _, b := range builds {
@@ -17,7 +17,7 @@ func table(builds []Build) string {
 			left++
 			continue
 		}
-		rows.WriteString(row(b))
+		rows.WriteString(row(b, rescuedBy))
 	}
 	text := ""
 	if rows.Len() > 0 {
@@ -29,7 +29,7 @@ func table(builds []Build) string {
 	return text
 }
 
-func row(b Build) string {
+func row(b Build, rescuedBy string) string {
 	if b.Result == model.Undetermined {
 		b.Result = model.Canceled // the item is decided: nobody waits for it any more
 	}
@@ -46,6 +46,9 @@ func row(b Build) string {
 	}
 	if len(b.Failures) > 0 && b.Result == model.Success {
 		result += " (flaky: " + strings.Join(b.Failures, ", ") + " before)"
+	}
+	if rescuedBy != "" && b.Voting && b.Result != model.Success {
+		result += ", rescued by " + cell(rescuedBy)
 	}
 	if !b.Voting {
 		result += " (non-voting)"

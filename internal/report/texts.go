@@ -90,6 +90,16 @@ func FreezeError(reason string) string { return freezeText + reason }
 // BadFile says that comments are about a file that the change does not have.
 func BadFile(file string) string { return "Comments left for invalid file " + file }
 
+// Rescue says why a change was merged although a job of it failed.
+func Rescue(by string) string {
+	return "A job of this change failed, and passed with " + by + " on top of it. What was tested as a whole is merged, this change first."
+}
+
+// RescuedBefore says what was merged because of a change that now is not.
+func RescuedBefore(changes []string) string {
+	return "Merged before this, as its jobs passed on top of what failed: " + strings.Join(changes, ", ") + "."
+}
+
 // skipped is the last line about jobs that were left out on purpose.
 func skipped(n int) string {
 	if n == 1 {

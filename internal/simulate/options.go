@@ -1,6 +1,10 @@
 package simulate
 
-import "github.com/gozer-dev/gozer/internal/gate"
+import (
+	"strings"
+
+	"github.com/gozer-dev/gozer/internal/gate"
+)
 
 // Options of one simulation.
 type Options struct {
@@ -11,6 +15,8 @@ type Options struct {
 	Batch int
 	// Retry runs a failed voting build again, up to so many times, before it counts.
 	Retry int
+	// Rescue lets a change that failed be rescued by one behind it: gate policies only.
+	Rescue bool
 }
 
 // DefaultWindow is that of a pipeline that says nothing (Zuul's defaults).
@@ -33,13 +39,32 @@ func About(name string) string {
 	}[name]
 }
 
+// Variant takes what stands behind a policy's name, as in "zuul+retry+rescue",
+// into the options. It is not ok for what the policy does not have.
+func Variant(name string, o Options) (plain string, with Options, ok bool) {
+	variants := strings.Split(name, "+")
+	plain = variants[0]
+	engine := plain == "zuul" || plain == "optimistic"
+	for _, variant := range variants[1:] {
+		switch {
+		case variant == "retry":
+			o.Retry = max(1, o.Retry)
+		case variant == "rescue" && engine:
+			o.Rescue = true
+		default:
+			return plain, o, false
+		}
+	}
+	return plain, o, true
+}
+
 // policy makes a policy; nil for a name that is not known.
 func policy(name string, o Options) Policy {
 	switch name {
 	case "zuul":
-		return newGated(o.Window)
+		return newGated(o.Window, o)
 	case "optimistic":
-		return newGated(gate.Window{})
+		return newGated(gate.Window{}, o)
 	case "serial":
 		return &serial{}
 	case "batch":

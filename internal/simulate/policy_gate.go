@@ -26,8 +26,8 @@ type entry struct {
 	epoch int
 }
 
-func newGated(window gate.Window) *gated {
-	return &gated{queue: gate.Queue{Merges: true, Window: window}, entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
+func newGated(window gate.Window, o Options) *gated {
+	return &gated{queue: gate.Queue{Merges: true, Rescue: o.Rescue, Window: window}, entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
 }
 
 func (g *gated) Arrive(w *World, c *Change) {
@@ -40,7 +40,7 @@ func (g *gated) Arrive(w *World, c *Change) {
 
 func (g *gated) Moved(w *World, r *Run) {
 	e := g.byRun[r]
-	if e == nil || e.run != r || !r.Failed && !r.Done {
+	if e == nil || e.run != r || !r.Failed && !r.Done && !g.queue.Rescue {
 		return
 	}
 	for i := range g.queue.Items {
@@ -52,8 +52,44 @@ func (g *gated) Moved(w *World, r *Run) {
 		if r.Failed {
 			it.Facts.Reason = "a job failed"
 		}
+		it.Facts.Votes = g.votes(r)
 	}
 	g.settle(w)
+}
+
+// votes of a run; only a queue that rescues asks for them.
+func (g *gated) votes(r *Run) []gate.Vote {
+	var out []gate.Vote
+	for _, b := range r.builds {
+		v := gate.Vote{Job: b.job.Name}
+		switch {
+		case !g.queue.Rescue || !b.job.Voting:
+			continue
+		case b.failed:
+			v.Verdict = gate.Failed
+		case b.over:
+			v.Verdict = gate.Passed
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// broken are the jobs that bad changes ahead break for an item, so that it does
+// not rescue them. Without rescues that makes no difference: when a bad change
+// fails, what stood on it starts anew.
+func (g *gated) broken(it *gate.Item) map[string]bool {
+	out := map[string]bool{}
+	at := map[string]*gate.Item{}
+	for i := range g.queue.Items {
+		at[g.queue.Items[i].ID] = &g.queue.Items[i]
+	}
+	for a := at[it.Ahead]; a != nil && g.queue.Rescue; a = at[a.Ahead] {
+		for _, job := range g.entries[a.ID].change.broken() {
+			out[job] = true
+		}
+	}
+	return out
 }
 
 // settle plans and acts until nothing is left to do. Preparing takes no time.
@@ -118,8 +154,9 @@ func (g *gated) prepare(w *World) bool {
 		some = true
 		e.epoch = it.Epoch
 		e.run = w.Start(e.number, e.change)
+		e.run.broken = g.broken(it)
 		g.byRun[e.run] = e
-		it.Facts = gate.Facts{Prepared: true, Jobs: len(e.run.builds)}
+		it.Facts = gate.Facts{Prepared: true, Jobs: len(e.run.builds), Votes: g.votes(e.run)}
 	}
 	return some
 }
@@ -139,6 +176,9 @@ func (g *gated) perform(w *World, a gate.Action) {
 			it.Host.Known = true
 		case gate.Merge:
 			it.Host.Merged = true
+			if it.Facts.Failing {
+				w.res.res.Rescued++
+			}
 			w.Merge(e.change, e.run)
 		case gate.Report:
 			it.Reported = a.Result

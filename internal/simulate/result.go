@@ -25,6 +25,8 @@ type Result struct {
 	// FalseEjections are of good changes, TrueEjections of bad ones.
 	FalseEjections int `json:"falseEjections"`
 	TrueEjections  int `json:"trueEjections"`
+	// Rescued changes failed and merged, because one behind them passed the same jobs.
+	Rescued int `json:"rescued"`
 	// Restarts are builds that were run again, by cause.
 	Restarts        map[string]int `json:"restarts"`
 	MakespanSeconds float64        `json:"makespanSeconds"`

@@ -87,6 +87,44 @@ func TestReplayOfAFlakyChange(t *testing.T) {
 	}
 }
 
+// rescued is a flaky change with a good one behind it that runs the same job.
+const rescued = `
+{"change":1,"patchset":1,"enqueued":1000,"finished":1300,"result":"failed","merged":true,"builds":[{"job":"unit","result":"FAILURE","voting":true,"s":300}]}
+{"change":1,"patchset":1,"enqueued":2500,"finished":3100,"result":"succeeded","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600}]}
+{"change":2,"patchset":1,"enqueued":1000,"finished":1600,"result":"succeeded","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600}]}
+`
+
+func TestRescue(t *testing.T) {
+	for name, tc := range map[string]struct {
+		load, policy, want string
+		rescued            int
+	}{
+		// The second starts anew after 5 minutes; the first comes back after 25 and takes 10.
+		"without": {rescued, "zuul", "merged 2 in 35m00s; builds 4, 1 discarded; 0.50 node-hours, 0.08 discarded; ejected 1 falsely, 0 rightly; peak 2; map[a change ahead failed:1]", 0},
+		// The second passes after 10 minutes, on top of the first.
+		"with": {rescued, "zuul+rescue", "merged 2 in 10m00s; builds 2, 0 discarded; 0.25 node-hours, 0.00 discarded; ejected 0 falsely, 0 rightly; peak 2; map[]", 1},
+		// B is bad: what C finds out after 10 minutes on top of it is that unit is broken.
+		"bad": {three, "zuul+rescue", "merged 2 in 20m00s; builds 4, 1 discarded; 0.58 node-hours, 0.17 discarded; ejected 0 falsely, 1 rightly; peak 3; map[a change ahead failed:1]", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plain, o, ok := Variant(tc.policy, options())
+			got := Simulate(parsed(t, tc.load), plain, o)
+			if diff := cmp.Diff(tc.want, summary(got)); diff != "" || got.Rescued != tc.rescued || !ok {
+				t.Errorf("%d rescued, %v, %s", got.Rescued, ok, diff)
+			}
+		})
+	}
+}
+
+func TestVariants(t *testing.T) {
+	for name, want := range map[string]bool{"zuul": true, "serial+retry": true, "zuul+retry+rescue": true, "optimistic+rescue": true,
+		"serial+rescue": false, "zuul+": false, "zuul+magic": false, "zuul+retry+": false} {
+		if _, _, ok := Variant(name, Options{}); ok != want {
+			t.Errorf("%s: %v", name, ok)
+		}
+	}
+}
+
 func TestNodesAreShared(t *testing.T) {
 	o := options()
 	o.Nodes = 1
@@ -154,8 +192,9 @@ func TestEveryPolicy(t *testing.T) {
 		o.Window.Size = rapid.IntRange(0, 5).Draw(t, "window")
 		o.Nodes, o.Retry, o.Batch = rapid.IntRange(0, 4).Draw(t, "nodes"), rapid.IntRange(0, 3).Draw(t, "retry"), rapid.IntRange(1, 6).Draw(t, "batch")
 		f := load.Facts()
-		for _, name := range Names() {
-			r := Simulate(load, name, o)
+		for _, name := range append(Names(), "zuul+rescue", "optimistic+retry+rescue") {
+			plain, with, _ := Variant(name, o)
+			r := Simulate(load, plain, with)
 			switch {
 			case r.Merged != f.Good || r.TrueEjections != f.Bad:
 				t.Fatalf("%s: %s of %+v", name, summary(r), f)
@@ -195,6 +234,10 @@ func TestRecordedTrace(t *testing.T) {
 	retried := Simulate(load, "zuul", o)
 	if f := load.Facts(); plain.Merged != f.Good || retried.Merged != f.Good {
 		t.Errorf("%d and %d merged of %+v", plain.Merged, retried.Merged, f)
+	}
+	_, o, _ = Variant("zuul+retry+rescue", options())
+	if both := Simulate(load, "zuul", o); both.Rescued == 0 || both.FalseEjections >= retried.FalseEjections {
+		t.Errorf("rescued as well: %s", summary(both))
 	}
 	if 10*retried.FalseEjections > plain.FalseEjections || retried.NodeHours > 1.05*plain.NodeHours {
 		t.Errorf("without: %s\nwith: %s", summary(plain), summary(retried))

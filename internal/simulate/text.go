@@ -34,11 +34,11 @@ func WriteText(w io.Writer, r Report) error {
 	fmt.Fprintf(w, "%d changes in %s: %d good (%d with a run that fails all the same), %d bad; window %d, %s\n\n", //nolint:errcheck // the last write tells
 		r.Trace.Changes, hours(r.Trace.SpanHours), r.Trace.Good, r.Trace.Flaky, r.Trace.Bad, r.Options.Window, nodes)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "policy\tmerged\tmerged/h\tP50\tP95\tP99\tbuilds\tdiscarded\tnode-h\tdiscarded\tpeak\tfalse ej.\ttrue ej.\t") //nolint:errcheck // Flush tells
+	fmt.Fprintln(t, "policy\tmerged\tmerged/h\tP50\tP95\tP99\tbuilds\tdiscarded\tnode-h\tdiscarded\tpeak\tfalse ej.\ttrue ej.\trescued\t") //nolint:errcheck // Flush tells
 	for _, p := range r.Policies {
-		fmt.Fprintf(t, "%s\t%d\t%.2f\t%s\t%s\t%s\t%d\t%d\t%.1f\t%.1f\t%d\t%d\t%d\t\n", p.Policy, p.Merged, p.MergedPerHour, //nolint:errcheck // Flush tells
+		fmt.Fprintf(t, "%s\t%d\t%.2f\t%s\t%s\t%s\t%d\t%d\t%.1f\t%.1f\t%d\t%d\t%d\t%d\t\n", p.Policy, p.Merged, p.MergedPerHour, //nolint:errcheck // Flush tells
 			span(p.Turnaround.P50), span(p.Turnaround.P95), span(p.Turnaround.P99), p.BuildsStarted, p.BuildsDiscarded,
-			p.NodeHours, p.NodeHoursDiscarded, p.NodesPeak, p.FalseEjections, p.TrueEjections)
+			p.NodeHours, p.NodeHoursDiscarded, p.NodesPeak, p.FalseEjections, p.TrueEjections, p.Rescued)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -57,8 +57,17 @@ func writeRestarts(w io.Writer, policies []Result) {
 		if len(parts) == 0 {
 			parts = []string{"none"}
 		}
-		fmt.Fprintf(w, "  %-16s %s\n", p.Policy, strings.Join(parts, "; ")) //nolint:errcheck // the last write tells
+		fmt.Fprintf(w, "  %-*s %s\n", widest(policies), p.Policy, strings.Join(parts, "; ")) //nolint:errcheck // the last write tells
 	}
+}
+
+// widest is the length of the longest name.
+func widest(policies []Result) int {
+	most := 16
+	for _, p := range policies {
+		most = max(most, len(p.Policy))
+	}
+	return most
 }
 
 const barWidth = 40
@@ -71,13 +80,13 @@ func writeCharts(w io.Writer, policies []Result) error {
 	fmt.Fprintln(w, "\nturnaround: █ half of the changes, ░ 95 of 100") //nolint:errcheck // the last write tells
 	for _, p := range policies {
 		half, most := bar(p.Turnaround.P50, longest), bar(p.Turnaround.P95, longest)
-		fmt.Fprintf(w, "  %-16s %s%s %s\n", p.Policy, strings.Repeat("█", half), strings.Repeat("░", most-half), span(p.Turnaround.P95)) //nolint:errcheck // the last write tells
+		fmt.Fprintf(w, "  %-*s %s%s %s\n", widest(policies), p.Policy, strings.Repeat("█", half), strings.Repeat("░", most-half), span(p.Turnaround.P95)) //nolint:errcheck // the last write tells
 	}
 	if _, err := fmt.Fprintf(w, "\nlength of the queue over the time that each took; the longest was %d\n", highest); err != nil {
 		return err
 	}
 	for _, p := range policies {
-		if _, err := fmt.Fprintf(w, "  %-16s %s %s\n", p.Policy, sparkline(p.Queue, highest), span(p.MakespanSeconds)); err != nil {
+		if _, err := fmt.Fprintf(w, "  %-*s %s %s\n", widest(policies), p.Policy, sparkline(p.Queue, highest), span(p.MakespanSeconds)); err != nil {
 			return err
 		}
 	}

@@ -52,6 +52,19 @@ func (c *Change) fails(n int, job string) bool {
 	return slices.ContainsFunc(c.jobs(n), broken)
 }
 
+// broken are the jobs that a bad change breaks.
+func (c *Change) broken() []string {
+	var out []string
+	for _, run := range c.Runs {
+		for _, j := range run {
+			if c.Bad && j.Fails && j.Voting {
+				out = append(out, j.Name)
+			}
+		}
+	}
+	return out
+}
+
 // Workload is what comes to the gate.
 type Workload struct {
 	// Changes by the time at which they enter.

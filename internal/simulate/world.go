@@ -28,6 +28,8 @@ type Run struct {
 	// priority of its builds: the lower one gets nodes first.
 	priority int
 	ended    bool
+	// broken are jobs that fail because of a change ahead.
+	broken map[string]bool
 }
 
 // build is one job of a run.
@@ -39,6 +41,7 @@ type build struct {
 	began    time.Duration
 	running  bool
 	over     bool
+	failed   bool
 }
 
 // World is the clock, the nodes and the counts.
@@ -166,7 +169,7 @@ func (w *World) end(b *build, attempt int) {
 			w.ask(b)
 			return
 		}
-		r.Failed = true
+		r.Failed, b.failed = true, true
 	}
 	b.over = true
 	b.run.left--
@@ -179,6 +182,9 @@ func (w *World) end(b *build, attempt int) {
 // fails says whether the build fails in its present attempt: every attempt is
 // the next run of the record.
 func (r *Run) fails(b *build) bool {
+	if b.job.Voting && r.broken[b.job.Name] {
+		return true
+	}
 	for i, c := range r.Changes {
 		if c.fails(r.first[i]+b.attempt, b.job.Name) {
 			return true

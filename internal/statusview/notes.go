@@ -2,6 +2,7 @@ package statusview
 
 import (
 	"fmt"
+	"strings"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 )
@@ -24,6 +25,10 @@ func (x *index) note(q gozer.ChangeQueue, e gozer.QueueEntry, it *gozer.QueueIte
 		return "is here because a change behind needs it"
 	case e.Halted:
 		return "stopped: " + clean(e.Why)
+	case v.Failing && e.Rescuer != "":
+		return "is being merged: " + x.nameOf(e.Rescuer) + " rescues it"
+	case v.Failing && strings.HasSuffix(it.Status.Reason, gozer.MayBeRescued):
+		return gozer.MayBeRescued
 	case v.Failing && behind != "":
 		return reasonOf(problem, it) + "will be reported when " + behind + " is decided"
 	case v.Failing && problem == "" && it.Status.State == gozer.ItemFailing:
@@ -46,6 +51,13 @@ func (x *index) note(q gozer.ChangeQueue, e gozer.QueueEntry, it *gozer.QueueIte
 		return clean(it.Status.Reason)
 	}
 	return ""
+}
+
+func (x *index) nameOf(item string) string {
+	if it := x.items[item]; it != nil {
+		return ChangeName(it)
+	}
+	return clean(item)
 }
 
 func reasonOf(problem string, it *gozer.QueueItem) string {

@@ -29,13 +29,15 @@ func (w *world) checkPlan(q gate.Queue, actions []gate.Action, next gate.Queue) 
 // checkMinimal: exactly those items get a new state whose present one contains
 // something that is failing, gone or itself made anew.
 func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
-	anew, stopped := map[string]bool{}, map[string]bool{}
+	anew, stopped, givenUp := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, a := range actions {
 		switch a.Kind {
 		case gate.Reset:
 			anew[a.Item] = true
 		case gate.Halt:
 			stopped[a.Item] = true
+		case gate.GiveUp:
+			givenUp[a.Item] = true
 		case gate.Remove:
 			stopped[a.Item] = a.Result != model.ItemSuccess || !q.Merges
 		}
@@ -60,9 +62,17 @@ func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
 			w.violation("%s stands on something spoilt and is not reset (%v)", it.Name, actions)
 		}
 		failing := it.Facts.Problem != "" || it.Facts.Failing || it.Host.Refused != "" || it.Leave != "" || it.Lost != "" || it.NeedGone != ""
+		if q.Rescue && onlyJobs(it) && !it.GivenUp && !givenUp[it.ID] {
+			failing = false // one behind it may rescue it
+		}
 		revived = revived || anew[it.ID] && (failing || it.Halted) || w.forgotten(it)
 		spoilt[it.ID] = anew[it.ID] || stopped[it.ID] || failing && !it.Host.Merged && it.Live || it.Halted
 	}
+}
+
+// onlyJobs says whether nothing but its jobs speaks against an item.
+func onlyJobs(it gate.Item) bool {
+	return it.Facts.Failing && it.Facts.Problem == "" && it.Host.Refused == "" && it.Leave == "" && it.Lost == "" && it.NeedGone == ""
 }
 
 // forgotten says whether the host refused an item, and the process died before
@@ -99,11 +109,14 @@ func (w *world) checkMerge(v *view, i *item, n int) {
 		}
 	}
 	set := w.store.sets[i.merge.set]
-	if set == nil || set.result != "SUCCESS" || set.epoch != v.entry(i.name).Epoch {
+	switch {
+	case set != nil && set.epoch == v.entry(i.name).Epoch && set.result == "SUCCESS":
+		w.checkResults(i, set)
+	case set != nil && set.epoch == v.entry(i.name).Epoch && v.spec.Rescue && w.checkRescue(v, i, set):
+	default:
 		w.violation("not safe: %s merges without a buildset that succeeded", rev(c))
 		return
 	}
-	w.checkResults(i, set)
 	w.checkOrder(v, i)
 }
 
@@ -137,6 +150,33 @@ func (w *world) checkTold(text report.Item) {
 			w.violation("%s failed before it passed, and nobody is told", b.Job)
 		}
 	}
+}
+
+// checkRescue: what failed for an item passed for one that stands on it as it is
+// now, all of whose jobs passed, and which the host was asked about.
+func (w *world) checkRescue(v *view, i *item, set *buildSet) bool {
+	missing := w.votes(i, set.epoch)
+	missing = slices.DeleteFunc(missing, func(x gate.Vote) bool { return x.Verdict == gate.Passed })
+	on := map[string]int{i.name: set.epoch}
+	for _, e := range v.entries {
+		o := v.items[e.item]
+		if epoch, ok := on[e.Ahead]; !ok || epoch != e.AheadEpoch || o.merge == nil || o.merge.epoch != e.Epoch {
+			continue
+		}
+		on[e.item] = e.Epoch
+		by := w.store.sets[o.merge.set]
+		if h := v.hosts[e.item]; by == nil || by.result != "SUCCESS" || !h.Known || h.Refused != "" || h.Moved != "" {
+			continue
+		}
+		passed := w.votes(o, e.Epoch)
+		if !slices.ContainsFunc(missing, func(m gate.Vote) bool {
+			return !slices.Contains(passed, gate.Vote{Job: m.Job, Project: m.Project, Verdict: gate.Passed})
+		}) {
+			w.checkResults(o, by)
+			return true
+		}
+	}
+	return false
 }
 
 func names(steps []model.Change) []string {
@@ -180,10 +220,19 @@ func (w *world) checkBuilds() {
 		if !i.live || !e.Active || e.Halted || e.Ahead != "" || q.manager == gozer.ManagerSupercedent {
 			continue
 		}
-		if set := w.setOf(i); set == nil || set.result != "" {
+		if set := w.setOf(i); set == nil || set.result != "" && (!set.failing || e.GivenUp || !w.awaited(q, e)) {
 			w.violation("not live: %s is at the head, and nothing happens (%s)", i.title(), w.itemText(q, i))
 		}
 	}
+}
+
+// awaited says whether jobs run for an item that may rescue this one.
+func (w *world) awaited(q *queue, of entry) bool {
+	p := w.store.pipeline(q.pipeline)
+	return p != nil && p.spec.Rescue && slices.ContainsFunc(q.entries, func(e entry) bool {
+		set := w.setOf(w.store.items[e.item])
+		return e.item != of.item && e.Ahead != "" && set != nil && set.result == ""
+	})
 }
 
 func (w *world) setOf(i *item) *buildSet {

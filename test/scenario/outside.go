@@ -30,6 +30,11 @@ func (w *world) lookup(v *view, i *item) {
 		w.refused(v, i, refused)
 		return
 	}
+	if ahead := v.items[v.entry(i.name).Ahead]; ahead != nil {
+		// It is asked about for the sake of one ahead, and about itself when it is its turn.
+		v.hosts[i.name] = gate.Host{Known: true, Moved: w.moved(i, ahead)}
+		return
+	}
 	all := true
 	for _, c := range i.changes {
 		all = all && w.host.changes[c.Key()].Merged
@@ -171,7 +176,7 @@ func mayMerge(actions []gozer.ReportAction, connection string) bool {
 // noteMerged records that all changes of an item are in their branches.
 func (w *world) noteMerged(v *view, i *item) {
 	v.hosts[i.name] = gate.Host{Known: true, Merged: true}
-	i.merged = true
+	i.merged, i.rescuedBy = true, v.entry(i.name).Rescuer
 	w.merges = append(w.merges, merged{v.pipeline + " " + v.label, i.title()})
 	w.wrote()
 }

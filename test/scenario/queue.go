@@ -64,6 +64,7 @@ func (w *world) snapshot(v *view) gate.Queue {
 		Merges: v.manager == gozer.ManagerDependent,
 		Alone:  v.manager == gozer.ManagerSerial || v.manager == gozer.ManagerSupercedent,
 		Newest: v.manager == gozer.ManagerSupercedent,
+		Rescue: v.spec.Rescue,
 		Window: convert.Window(v.spec, v.window, v.windowSet),
 	}
 	for _, name := range v.order {
@@ -72,6 +73,9 @@ func (w *world) snapshot(v *view) gate.Queue {
 		g := gate.Item{ID: name, Name: i.title(), Live: i.live, Leave: i.dequeue, Lost: i.lost, Place: e.Place, Facts: w.facts(i, e.Epoch), Host: v.hosts[name]}
 		if q.Merges && g.Facts.Prepared && g.Facts.Problem == model.ItemUndecided && g.Facts.Jobs == 0 {
 			g.Facts.Problem, g.Facts.Reason = model.ItemNoJobs, "no job of the project runs for it in this pipeline"
+		}
+		if q.Rescue && q.Merges {
+			g.Facts.Votes = w.votes(i, e.Epoch)
 		}
 		if i.merged {
 			g.Host = gate.Host{Known: true, Merged: true}
@@ -109,6 +113,24 @@ func (w *world) facts(i *item, epoch int) gate.Facts {
 		}
 	}
 	return f
+}
+
+// votes are the voting jobs of an item's state.
+func (w *world) votes(i *item, epoch int) []gate.Vote {
+	if i.merge == nil || i.merge.epoch != epoch || w.store.sets[i.merge.set] == nil {
+		return nil
+	}
+	set := w.store.sets[i.merge.set]
+	var out []gate.Vote
+	for n, j := range set.jobs {
+		b := w.store.builds[j.build]
+		st := set.states[n]
+		if v, votes := gate.VerdictOf(st.Result, st.Reason); votes && st.Voting {
+			of := ownBranch(i.changes[b.change])
+			out = append(out, gate.Vote{Job: b.job, Project: of.Project.Canonical() + "@" + of.Branch, Verdict: v})
+		}
+	}
+	return out
 }
 
 // maxRounds of planning in one turn; a random order gives fewer.
@@ -163,7 +185,7 @@ func (w *world) adopt(v *view, next gate.Queue, actions []gate.Action) {
 	entries := []entry{}
 	v.order = nil
 	for _, g := range next.Items {
-		if v.entry(g.ID).Epoch != g.Epoch {
+		if old := v.entry(g.ID); old.Epoch != g.Epoch || old.Ahead != g.Ahead {
 			delete(v.hosts, g.ID)
 		}
 		entries = append(entries, entry{g.ID, g.Place})
@@ -195,6 +217,10 @@ func (w *world) tell(v *view, a gate.Action) {
 		w.say("%s: reset %s onto %s: %s", v.pipeline, v.items[a.Item].title(), on(), a.Why)
 	case gate.Halt:
 		w.say("%s: halted %s: %s", v.pipeline, v.items[a.Item].title(), a.Why)
+	case gate.Rescue:
+		w.say("%s: rescue of %s: %s", v.pipeline, v.items[a.Item].title(), a.Why)
+	case gate.GiveUp:
+		w.say("%s: gave up %s: %s", v.pipeline, v.items[a.Item].title(), a.Why)
 	case gate.Remove:
 		if i := v.items[a.Item]; i.result == "" && i.live {
 			w.say("%s: removed %s: %s", v.pipeline, i.title(), a.Why)

@@ -138,8 +138,12 @@ func (w *writer) options() {
 	if w.chance(2) {
 		text += "    reuse-results: true\n"
 	}
-	if text != "" {
-		w.line("pipelines <<EOF%sEOF", strings.ReplaceAll(defaultPipelines, "    trigger:\n", text+"    trigger:\n"))
+	pipelines := strings.ReplaceAll(defaultPipelines, "    trigger:\n", text+"    trigger:\n")
+	if w.chance(2) {
+		pipelines = strings.Replace(pipelines, "manager: dependent\n", "manager: dependent\n    rescue: true\n", 1)
+	}
+	if pipelines != defaultPipelines {
+		w.line("pipelines <<EOF%sEOF", pipelines)
 	}
 }
 
@@ -148,7 +152,7 @@ func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
 	w.text.WriteString(randomConfig)
 	if !settled {
-		w.options() // whether a second attempt ends before a reset is a matter of time
+		w.options() // whether a second attempt ends before a reset, or who is behind a change that fails, is a matter of time
 	}
 	w.line("hold")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {

@@ -27,6 +27,14 @@ func (w *world) report(v *view, i *item, a gate.Action) {
 			Changes: i.changes, Pipeline: v.pipeline, Merges: v.manager == gozer.ManagerDependent, Change: c, Result: a.Result, Reason: a.Why,
 			BuildSet: i.name, Messages: messages(v.spec),
 		}
+		if by := w.store.items[i.rescuedBy]; by != nil {
+			text.RescuedBy = by.title()
+		}
+		for _, o := range w.store.itemList {
+			if o.rescuedBy == i.name {
+				text.Rescued = append(text.Rescued, o.title())
+			}
+		}
 		if i.merge != nil {
 			text.Details = i.merge.details
 		}

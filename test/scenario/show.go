@@ -79,6 +79,8 @@ func (w *world) itemText(q *queue, i *item) string {
 		text += ", halted: " + e.Why
 	case f.Problem != "":
 		text += ", " + string(f.Problem)
+	case f.Failing && e.GivenUp:
+		text += ", given up: " + f.Reason
 	case f.Failing:
 		text += ", failing: " + f.Reason
 	case !e.Active:

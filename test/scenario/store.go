@@ -103,11 +103,13 @@ type item struct {
 	lost    string
 	merge   *itemMerge
 	// merged: the changes are in their branches.
-	merged   bool
-	reported bool
-	started  bool
-	result   model.ItemResult
-	reason   string
+	merged bool
+	// rescuedBy is the item that passed what a merged one failed in.
+	rescuedBy string
+	reported  bool
+	started   bool
+	result    model.ItemResult
+	reason    string
 }
 
 // title names the changes, as convert.ChangeNames does.
@@ -192,7 +194,9 @@ type setJob struct {
 type build struct {
 	name, set, job, key string
 	// own are the changes that the job is for.
-	own     []string
+	own []string
+	// change is the one of its item that it is for in the first place.
+	change  int
 	voting  bool
 	attempt int
 	// requested is when nodes were asked for, 0 if not; priority is the request's.

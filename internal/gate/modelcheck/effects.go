@@ -36,13 +36,28 @@ func (m *stage) lookup(s *state, i int) {
 	k := &s.memory[i]
 	k.asked, k.raced = true, false
 	switch {
-	case m.hosted(s, i):
+	case s.items[i].ahead == 0 && m.hosted(s, i):
 		k.merged = true
 	case s.closed[i]:
 		k.refuses = true
+	case s.items[i].ahead > 0:
+		k.moved = m.movedBelow(s, i)
 	default:
 		k.moved = !m.asTested(s, i)
 	}
+}
+
+// movedBelow says whether a branch that the item was the first to stand on is
+// not where it was. Of the others those ahead tell.
+func (m *stage) movedBelow(s *state, i int) bool {
+	it := &s.items[i]
+	for p, tested := range it.tested {
+		first := s.items[it.ahead-1].tested[p] == untouched
+		if tested != untouched && first && s.branch[p] != tested.before(m.own(i, p)) {
+			return true
+		}
+	}
+	return false
 }
 
 // asTested says whether all branches are where the item's test assumed them.
@@ -103,7 +118,7 @@ func (m *stage) mayMerge(s *state, i int) error {
 		return fmt.Errorf("not safe: %s merges onto %v, but was tested as %v", name, s.branch, it.tested)
 	}
 	for j, v := range it.jobs[:m.Jobs] {
-		if v != good {
+		if v != good && (v != broken || !m.rescued(s, i, j)) {
 			return fmt.Errorf("not safe: %s merges, and its job %d did not succeed on %v", name, j+1, it.tested)
 		}
 	}
@@ -120,6 +135,31 @@ func (m *stage) mayMerge(s *state, i int) error {
 		}
 	}
 	return nil
+}
+
+// rescued says whether an item all of whose jobs passed stands on this one, as
+// it is now, and the host was asked about it. Every item runs the same jobs.
+func (m *stage) rescued(s *state, i, job int) bool {
+	if !m.Rescue {
+		return false
+	}
+	var on [maxItems]bool
+	on[i] = true
+	for _, a := range s.arrival[:s.arrived] {
+		o := &s.items[a]
+		if o.gone || o.ahead == 0 || !on[o.ahead-1] || o.aheadEpoch != s.items[o.ahead-1].place.epoch || o.facts.epoch != o.place.epoch || o.problem || o.canceled {
+			continue
+		}
+		on[a] = true
+		passed := o.jobs[job] == good && s.memory[a].asked && !s.memory[a].refuses
+		for _, v := range o.jobs[:m.Jobs] {
+			passed = passed && v == good
+		}
+		if passed {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *stage) anyHosted(s *state, i int) bool {

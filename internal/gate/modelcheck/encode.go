@@ -59,16 +59,18 @@ func (s *state) encode(w *writer) {
 	for i := range s.items {
 		it := &s.items[i]
 		w.byte(uint8(s.told[i]) | uint8(it.reported)<<4)
-		w.flags(it.gone, it.leave, it.merged, it.active, it.halted, it.problem, it.canceled)
+		w.flags(it.gone, it.leave, it.merged, it.active, it.halted, it.problem, it.canceled, it.givenUp)
 		w.place(it.place, it.facts)
+		w.byte(it.rescuer)
 		w.sequences(it.tested)
 		if !s.busy {
 			continue
 		}
 		k := &s.memory[i]
 		w.byte(uint8(k.todo) | uint8(k.reported)<<2 | uint8(k.tell)<<5)
-		w.flags(k.gone, k.leave, k.merged, k.active, k.halted, k.problem, k.canceled)
+		w.flags(k.gone, k.leave, k.merged, k.active, k.halted, k.problem, k.canceled, k.givenUp)
 		w.flags(k.asked, k.refuses, k.moved, k.raced)
+		w.byte(k.rescuer)
 		w.place(k.place, k.facts)
 	}
 	for i := range s.verdicts[:s.nVerdict] {

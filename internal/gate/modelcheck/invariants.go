@@ -31,7 +31,7 @@ func (m *stage) checkPlan(before gate.Queue, actions []gate.Action, after gate.Q
 }
 
 // change of an item's place by a plan.
-type fate struct{ anew, stopped bool }
+type fate struct{ anew, stopped, givenUp bool }
 
 // minimal asserts that exactly those items get a new state whose present one
 // contains something that is failing, gone or itself made anew.
@@ -44,6 +44,8 @@ func minimal(q gate.Queue, actions []gate.Action) error {
 			f.anew = true
 		case gate.Halt:
 			f.stopped = true
+		case gate.GiveUp:
+			f.givenUp = true
 		case gate.Remove:
 			f.stopped = a.Result != model.ItemSuccess
 		}
@@ -66,7 +68,8 @@ func minimal(q gate.Queue, actions []gate.Action) error {
 		if (self || onSpoilt) != f.anew && !exempt {
 			return fmt.Errorf("not minimal: %s reset=%v, but stands on something spoilt=%v or is itself=%v (%v)", it.ID, f.anew, onSpoilt, self, actions)
 		}
-		spoilt[it.ID] = f.anew || f.stopped || failing(it) || it.Halted
+		waits := q.Rescue && onlyJobs(it) && !it.GivenUp && !f.givenUp
+		spoilt[it.ID] = f.anew || f.stopped || failing(it) && !waits || it.Halted
 	}
 	return nil
 }
@@ -80,6 +83,11 @@ func going(it *gate.Item) bool {
 func failing(it *gate.Item) bool {
 	bad := it.Facts.Problem != model.ItemUndecided || it.Facts.Failing || it.Host.Refused != ""
 	return going(it) || bad && !it.Host.Merged
+}
+
+// onlyJobs says whether nothing but its jobs speaks against an item: it may be rescued.
+func onlyJobs(it *gate.Item) bool {
+	return !going(it) && it.Facts.Problem == model.ItemUndecided && it.Host.Refused == "" && it.Facts.Failing && !it.Facts.Canceled
 }
 
 // checkLeaving asserts that who leaves was told the stored result, and nothing else.

@@ -36,6 +36,10 @@ func small() []World {
 			Failures: 2, Leaves: 1, Crashes: 1},
 		{Name: "conflict", Items: []Item{one(0), one(0), one(1)}, Jobs: 1, Conflict: [2]int{0, 1}, InOrder: true, Window: window,
 			Failures: 1},
+		{Name: "rescue", Items: []Item{one(0), one(0), one(1)}, Jobs: 1, InOrder: true, Window: wide, Rescue: true,
+			Failures: 2, Refusals: 1},
+		{Name: "rescue and death", Items: []Item{one(0), one(1, 0)}, Jobs: 1, Window: window, Rescue: true,
+			Failures: 1, Leaves: 1, Refusals: 1, Pushes: 1, Crashes: 1},
 	}
 }
 
@@ -52,6 +56,12 @@ func large() []World {
 			Failures: 2, Crashes: 1},
 		{Name: "four items, one of everything", Items: four(), Jobs: 1, InOrder: true, Window: window,
 			Failures: 1, Pushes: 1, Refusals: 1, Crashes: 1},
+		{Name: "rescue of three items, two jobs", Items: []Item{one(0), cycle(), one(1, 0)}, Jobs: 2, InOrder: true, Window: window, Rescue: true,
+			Failures: 3, Leaves: 1, Refusals: 1},
+		{Name: "rescue of three items, and death", Items: []Item{one(0), cycle(), one(0)}, Jobs: 1, InOrder: true, Window: wide, Rescue: true,
+			Failures: 2, Leaves: 1, Refusals: 1, Crashes: 1},
+		{Name: "rescue of four items", Items: four(), Jobs: 1, Conflict: [2]int{0, 3}, InOrder: true, Window: wide, Rescue: true,
+			Failures: 2, Pushes: 1, Crashes: 1},
 	}
 }
 

@@ -107,6 +107,25 @@ func TestMutants(t *testing.T) {
 			}
 			return actions
 		}), "not live: fair steps lead in a circle"},
+		"takes any job for one that rescues": {each(func(it *gate.Item) {
+			for n := range it.Facts.Votes {
+				if it.Facts.Votes = slices.Clone(it.Facts.Votes); it.Ahead != "" {
+					it.Facts.Votes[n].Verdict = gate.Passed
+				}
+			}
+			it.Facts.Complete = it.Facts.Complete || len(it.Facts.Votes) > 0
+		}), "not safe"},
+		"lets those rescue who stand on another state": {each(func(it *gate.Item) { it.AheadEpoch = 1 }), "not "},
+		"does not ask about who rescues": {seen(func(q *gate.Queue) {
+			for i := range q.Items {
+				if it := &q.Items[i]; q.Rescue && it.Ahead != "" {
+					it.Host.Known = true
+				}
+			}
+		}), "not safe"},
+		"forgets who rescues":     {each(func(it *gate.Item) { it.Rescuer = "" }), "not "},
+		"forgets who is given up": {each(func(it *gate.Item) { it.GivenUp = false }), "not "},
+		"never gives up":          {without(func(_ gate.Queue, a gate.Action) bool { return a.Kind == gate.GiveUp }), "not "},
 		"lets nobody into the window": {planned(func(_ gate.Queue, actions []gate.Action) []gate.Action {
 			for i := range actions {
 				actions[i].Place.Active = false

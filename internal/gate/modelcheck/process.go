@@ -117,7 +117,7 @@ func resultOf(r model.ItemResult) result {
 
 // snapshot is the queue in memory, as the engine sees it.
 func (m *stage) snapshot(s *state) gate.Queue {
-	q := gate.Queue{Merges: true, Window: m.Window, Items: make([]gate.Item, 0, s.seen)}
+	q := gate.Queue{Merges: true, Rescue: m.Rescue, Window: m.Window, Items: make([]gate.Item, 0, s.seen)}
 	q.Window.Size = int(s.size)
 	for _, a := range s.arrival[:s.seen] {
 		k := &s.memory[a]
@@ -125,9 +125,12 @@ func (m *stage) snapshot(s *state) gate.Queue {
 			continue
 		}
 		g := gate.Item{ID: m.names[a], Name: m.names[a], Live: true, Reported: itemResults[k.reported], Facts: m.factsOf(k)}
-		g.Place = gate.Place{Epoch: int(k.place.epoch), AheadEpoch: int(k.aheadEpoch), Active: k.active, Halted: k.halted}
+		g.Place = gate.Place{Epoch: int(k.place.epoch), AheadEpoch: int(k.aheadEpoch), Active: k.active, Halted: k.halted, GivenUp: k.givenUp}
 		if k.ahead > 0 {
 			g.Ahead = m.names[k.ahead-1]
+		}
+		if k.rescuer > 0 {
+			g.Rescuer = m.names[k.rescuer-1]
 		}
 		if k.leave {
 			g.Leave = "somebody wants it to"
@@ -152,6 +155,12 @@ func (m *stage) snapshot(s *state) gate.Queue {
 	return q
 }
 
+// jobNames are those of every item: each runs what the others run.
+var jobNames = [maxJobs]string{"one", "two"}
+
+// votes are the verdicts as the engine names them.
+var votes = [...]gate.Verdict{running: gate.Pending, good: gate.Passed, broken: gate.Failed}
+
 func (m *stage) factsOf(k *known) gate.Facts {
 	if k.facts.epoch == 0 || k.facts.epoch != k.place.epoch {
 		return gate.Facts{}
@@ -162,9 +171,12 @@ func (m *stage) factsOf(k *known) gate.Facts {
 		return f
 	}
 	f.Jobs, f.Complete, f.Canceled = m.Jobs, !k.canceled, k.canceled
-	for _, v := range k.jobs[:m.Jobs] {
+	for j, v := range k.jobs[:m.Jobs] {
 		f.Complete = f.Complete && v != running
 		f.Failing = f.Failing || v == broken
+		if m.Rescue {
+			f.Votes = append(f.Votes, gate.Vote{Job: jobNames[j], Verdict: votes[v]})
+		}
 	}
 	if f.Failing {
 		f.Reason = "a job failed"
@@ -183,10 +195,18 @@ func (m *stage) adopt(s *state, after gate.Queue, actions []gate.Action) {
 		if int(k.place.epoch) != g.Epoch {
 			*k = known{leave: k.leave, merged: k.merged, reported: k.reported}
 		}
-		k.place = place{epoch: uint8(g.Epoch), aheadEpoch: uint8(g.AheadEpoch), active: g.Active, halted: g.Halted}
+		next := place{epoch: uint8(g.Epoch), aheadEpoch: uint8(g.AheadEpoch), active: g.Active, halted: g.Halted, givenUp: g.GivenUp}
 		if g.Ahead != "" {
-			k.ahead = uint8(m.ids[g.Ahead] + 1)
+			next.ahead = uint8(m.ids[g.Ahead] + 1)
 		}
+		if g.Rescuer != "" {
+			next.rescuer = uint8(m.ids[g.Rescuer] + 1)
+		}
+		if next.ahead != k.ahead {
+			// It was asked about for the sake of one that has merged.
+			k.asked, k.refuses, k.moved, k.raced = false, false, false, false
+		}
+		k.place = next
 	}
 	for _, a := range s.arrival[:s.seen] {
 		if !stays[a] {

@@ -23,10 +23,12 @@ const (
 	dequeued
 )
 
-// place mirrors gate.Place. Ahead is the item's number plus one; 0 is the branch.
+// place mirrors gate.Place. Ahead and rescuer are the item's number plus one; 0 is the branch, or nobody.
 type place struct {
 	epoch, ahead, aheadEpoch uint8
 	active, halted           bool
+	rescuer                  uint8
+	givenUp                  bool
 }
 
 // facts about an item in an epoch; none when the epoch is 0.

@@ -33,6 +33,8 @@ type World struct {
 	Items  []Item
 	Jobs   int
 	Window gate.Window
+	// Rescue lets an item that failed be rescued by one behind it.
+	Rescue bool
 	// Conflict names two items that cannot be merged together, by number; none when equal.
 	Conflict [2]int
 	// InOrder lets the items arrive in their order only.
