@@ -56,3 +56,46 @@ func parseBranches(out []byte) (RemoteBranches, error) {
 	}
 	return b, nil
 }
+
+// ResolveRemote finds what names stand for on a remote: refs, branches, tags,
+// or ids of commits, which are taken as they are.
+func (m *Mirror) ResolveRemote(ctx context.Context, remote Remote, wanted []string) ([]Want, error) {
+	if err := remote.check(m.store.opts.AllowFile); err != nil {
+		return nil, invalid(err)
+	}
+	out, _, err := m.run(ctx, command{
+		args:    []string{"ls-remote", "--quiet", "--end-of-options", remote.URL},
+		config:  remote.config(),
+		redact:  remote.redact,
+		timeout: m.store.opts.NetworkTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	refs := map[string]string{}
+	for _, line := range splitOutput(out, '\n') {
+		commit, ref, _ := strings.Cut(line, "\t")
+		if peeled, ok := strings.CutSuffix(ref, "^{}"); ok {
+			ref = peeled // an annotated tag comes first, the commit that it names after it
+		}
+		refs[ref] = commit
+	}
+	var found []Want
+	for _, name := range wanted {
+		w, ok := resolve(refs, name)
+		if !ok {
+			return nil, invalid(fmt.Errorf("%s has no ref, branch or tag %q, nor is that the id of a commit", remote, clip(name)))
+		}
+		found = append(found, w)
+	}
+	return found, nil
+}
+
+func resolve(refs map[string]string, name string) (Want, bool) {
+	for _, ref := range []string{name, "refs/" + name, "refs/heads/" + name, "refs/tags/" + name} {
+		if commit := refs[ref]; commit != "" && strings.HasPrefix(ref, "refs/") {
+			return Want{Commit: commit, Ref: ref}, true
+		}
+	}
+	return Want{Commit: name}, mergeplan.CheckCommit(name) == nil
+}

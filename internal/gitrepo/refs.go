@@ -19,6 +19,39 @@ const stateRefs = "refs/gozer/state/"
 // StateRef is where the state of a digest is kept from gc.
 func StateRef(digest string) string { return stateRefs + digest }
 
+// KeepStates sets the refs that keep states from gc. Each is a file of its own,
+// in the way of git: locked by its name, and there whole.
+func (m *Mirror) KeepStates(states map[string]string) error {
+	var errs []error
+	for digest, commit := range states {
+		ref := StateRef(digest)
+		if err := errors.Join(mergeplan.CheckCommit(commit), checkOwnRef(ref)); err != nil {
+			return invalid(err)
+		}
+		errs = append(errs, m.writeRef(ref, commit))
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Mirror) writeRef(ref, commit string) error {
+	path := filepath.Join(m.dir, filepath.FromSlash(ref))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("ref %s: %w", ref, err)
+	}
+	_, err = f.WriteString(commit + "\n")
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("ref %s: %w", ref, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
 // UpdateRefs sets refs to commits, all or none.
 func (m *Mirror) UpdateRefs(ctx context.Context, refs map[string]string) error {
 	if len(refs) == 0 {

@@ -142,17 +142,13 @@ func (s *Service) merge(ctx context.Context, req mergeplan.Request, p *project) 
 			break
 		}
 	}
-	return errors.Join(err, s.keep(ctx, p.mirror, made))
+	return errors.Join(err, s.keep(p.mirror, made))
 }
 
 // keep saves new states from gc, also when a later merge failed. What cannot
 // be saved is forgotten.
-func (s *Service) keep(ctx context.Context, m *gitrepo.Mirror, made map[string]string) error {
-	refs := make(map[string]string, len(made))
-	for digest, commit := range made {
-		refs[gitrepo.StateRef(digest)] = commit
-	}
-	err := m.UpdateRefs(ctx, refs)
+func (s *Service) keep(m *gitrepo.Mirror, made map[string]string) error {
+	err := m.KeepStates(made)
 	if err != nil {
 		for digest := range made {
 			s.states.Remove(digest)
