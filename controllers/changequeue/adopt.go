@@ -31,7 +31,10 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 		e := gozer.QueueEntry{
 			Item: g.ID, Ahead: g.Ahead, AheadEpoch: int32(g.AheadEpoch), Epoch: int32(g.Epoch),
 			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Rescuer: g.Rescuer, GivenUp: g.GivenUp,
-			Why: convert.Cut(g.Why, 1000), Since: old.Since,
+			Urgent: old.Urgent, Why: convert.Cut(g.Why, 1000), Since: old.Since,
+		}
+		if s.expedited[g.ID] != "" {
+			e.Urgent = s.items[g.ID].Annotations[gozer.AnnotationUrgent]
 		}
 		if old.Ahead != e.Ahead {
 			// It was asked about for the sake of the one that has merged.

@@ -167,6 +167,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 	}
+	s.noteExpedited(r.Now())
 	r.reportStarts(ctx, s)
 	s.describe()
 	if err := r.flush(ctx, s); err != nil {

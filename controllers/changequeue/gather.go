@@ -26,6 +26,9 @@ type scope struct {
 	items map[string]*item
 	// order of the items in the queue, new ones last.
 	order []string
+	// expedited are urgent items that were given their place in this reconcile, with
+	// where that is, in words.
+	expedited map[string]string
 	// hosts is what the code host said in this reconcile about items that are about to merge.
 	hosts map[string]gate.Host
 	// again is when to come back; 0 for not before something happens.
@@ -83,7 +86,10 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 	}
 	s.arrange()
 	r.recallRefusals(s)
-	return s, r.gatherBuildSets(ctx, s)
+	if err := r.gatherBuildSets(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, r.expedite(ctx, s)
 }
 
 // arrange puts the items in the order of the status, new ones behind by the time of their event.

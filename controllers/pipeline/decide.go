@@ -138,7 +138,16 @@ func wants(p *gozer.Pipeline, ev model.TriggerEvent) bool {
 // enter brings the change into a pipeline, or says why not.
 func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
 	if i := s.liveItem(p.Name, c); i != nil {
-		return gozer.PipelineOutcome{Pipeline: p.Name, Item: i.Name, Message: "it is in the pipeline already"}, nil
+		o := gozer.PipelineOutcome{Pipeline: p.Name, Item: i.Name, Message: "it is in the pipeline already"}
+		if !ev.Urgent {
+			return o, nil
+		}
+		if why := s.rules(p, ev).NoUrgency(); why != "" {
+			o.Message += "; " + why
+			return o, nil
+		}
+		o.Message += ", and urgent from now on"
+		return o, r.annotate(ctx, i, gozer.AnnotationUrgent, ev.Name)
 	}
 	return r.admit(ctx, s, p, c, ev)
 }
@@ -193,6 +202,7 @@ func (s *scope) rules(p *gozer.Pipeline, ev model.TriggerEvent) gate.Rules {
 	r := gate.Rules{
 		Pipeline: p.Name, Manager: gate.Manager(p.Spec.Manager), IgnoreDependencies: p.Spec.IgnoreDependencies,
 		Require: convert.Requirements(p.Spec.Require), Reject: convert.Requirements(p.Spec.Reject),
+		Urgent: ev.Urgent, Expedite: p.Spec.Expedite,
 		MaxChanges: -1, ByHand: ev.Event == "enqueue",
 	}
 	if most := s.tenant.Spec.MaxChangesPerPipeline; most != nil {

@@ -32,6 +32,9 @@ func (r *Reconciler) enqueue(ctx context.Context, s *scope, p *gozer.Pipeline, e
 		if name = e.Item; name == "" {
 			i := r.newItem(s, p, queue.Name, e, ev, n)
 			i.Spec.Needs = needs(e, names)
+			if ev.Urgent && n == len(entries)-1 {
+				i.Annotations[gozer.AnnotationUrgent] = ev.Name
+			}
 			if err := patch.Create(ctx, r.Client, i); err != nil {
 				return "", err
 			}
@@ -159,11 +162,16 @@ func (r *Reconciler) dequeue(ctx context.Context, i *gozer.QueueItem, why string
 	if i.Annotations[gozer.AnnotationDequeue] != "" {
 		return nil
 	}
+	logf.FromContext(ctx).Info("Dequeuing", "item", i.Name, "reason", why)
+	return r.annotate(ctx, i, gozer.AnnotationDequeue, why)
+}
+
+// annotate asks the queue for something about an item.
+func (r *Reconciler) annotate(ctx context.Context, i *gozer.QueueItem, key, value string) error {
 	before := i.DeepCopy()
 	if i.Annotations == nil {
 		i.Annotations = map[string]string{}
 	}
-	i.Annotations[gozer.AnnotationDequeue] = why
-	logf.FromContext(ctx).Info("Dequeuing", "item", i.Name, "reason", why)
+	i.Annotations[key] = value
 	return client.IgnoreNotFound(r.Patch(ctx, i, client.MergeFrom(before)))
 }

@@ -65,10 +65,10 @@ func (w *world) dequeue(i *item, why string) {
 func (w *world) enqueue(p *pipeline, entries []gate.Entry, ev model.TriggerEvent) {
 	q := w.queueFor(p, entries[len(entries)-1].Changes, ev)
 	names := map[model.ChangeKey]string{}
-	for _, e := range entries {
+	for n, e := range entries {
 		name := e.Item
 		if name == "" {
-			name = w.createItem(p, q, e, ev, names)
+			name = w.createItem(p, q, e, ev, names, ev.Urgent && n == len(entries)-1)
 		}
 		for _, c := range e.Changes {
 			names[c.Key()] = name
@@ -86,8 +86,8 @@ func (w *world) enqueue(p *pipeline, entries []gate.Entry, ev model.TriggerEvent
 }
 
 // createItem creates an item; that it is there already is what a repeated event finds.
-func (w *world) createItem(p *pipeline, q *queue, e gate.Entry, ev model.TriggerEvent, names map[model.ChangeKey]string) string {
-	i := &item{pipeline: p.name, queue: q.name, event: ev.Name, live: e.Live}
+func (w *world) createItem(p *pipeline, q *queue, e gate.Entry, ev model.TriggerEvent, names map[model.ChangeKey]string, urgent bool) string {
+	i := &item{pipeline: p.name, queue: q.name, event: ev.Name, live: e.Live, urgent: urgent}
 	for _, c := range e.Changes {
 		i.changes = append(i.changes, c.Change.Change)
 		for _, need := range c.Needs {

@@ -108,7 +108,7 @@ func (w *writer) command() {
 	case "host":
 		w.line(w.one("refuse %s no", "accept %s", "conflict %s "+w.change(), "merge %s maybe=1"), w.change())
 	case "person":
-		w.line(w.one("dequeue gate %s maybe=1", "enqueue gate %s", "comment %s recheck"), w.change())
+		w.line(w.one("dequeue gate %s maybe=1", "enqueue gate %s", "enqueue gate %s urgent=1", "comment %s recheck"), w.change())
 	case "crash":
 		if w.crashes {
 			w.line("%s", w.one("crash", fmt.Sprintf("crash after=%d", rapid.IntRange(1, 20).Draw(w.t, "writes"))))
@@ -127,9 +127,14 @@ func (w *writer) command() {
 func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
 	w.text.WriteString(randomConfig)
+	own := ""
 	if !settled && w.chance(2) { // who is behind a change when it fails is a matter of time
-		w.text.WriteString("pipelines <<EOF" + strings.Replace(defaultPipelines, "manager: dependent\n", "manager: dependent\n    rescue: true\n", 1) + "EOF\n")
+		own += "    rescue: true\n"
 	}
+	if !settled && w.chance(2) { // so is who has started
+		own += "    expedite: true\n    window: 3\n"
+	}
+	w.text.WriteString("pipelines <<EOF" + strings.Replace(defaultPipelines, "manager: dependent\n", "manager: dependent\n"+own, 1) + "EOF\n")
 	w.text.WriteString("hold\n")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {
 		w.command()
