@@ -121,6 +121,11 @@ type QueueEntry struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Promoted string `json:"promoted,omitempty"`
+	// urgent is the request to pass those that wait that was fulfilled last; empty
+	// for an item that is not urgent.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Urgent string `json:"urgent,omitempty"`
 	// why the item is on this state, in words.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

@@ -74,6 +74,13 @@ type PipelineSpec struct {
 	// +optional
 	Rescue bool `json:"rescue,omitempty"`
 
+	// expedite lets an urgent change pass those that wait, in a dependent pipeline:
+	// it goes right behind the last one that has started, and with reuseResults
+	// further ahead, before those whose builds do not see its project. Nobody's build
+	// is run again for it. Zuul has no such thing.
+	// +optional
+	Expedite bool `json:"expedite,omitempty"`
+
 	// supersedes names pipelines that a change leaves when it enters this one.
 	// +optional
 	// +kubebuilder:validation:MaxItems=16

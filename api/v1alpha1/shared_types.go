@@ -28,6 +28,9 @@ const (
 	// AnnotationPromote on a QueueItem asks for it to go to the front of its
 	// queue. Of several, the lower value goes first; a new value asks again.
 	AnnotationPromote = "gozer.dev/promote"
+	// AnnotationUrgent on a QueueItem asks for it to pass those that wait, where its
+	// pipeline allows that; a new value asks again.
+	AnnotationUrgent = "gozer.dev/urgent"
 	// AnnotationPushed on a ChangeQueue names the event of a push to a branch that
 	// changes of the queue are for.
 	AnnotationPushed = "gozer.dev/pushed"

@@ -71,6 +71,9 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Pipeline string `json:"pipeline,omitempty"`
+	// urgent changes pass those that wait, where the pipeline allows it; for the event enqueue.
+	// +optional
+	Urgent bool `json:"urgent,omitempty"`
 	// receivedAt orders events.
 	ReceivedAt metav1.MicroTime `json:"receivedAt"`
 }

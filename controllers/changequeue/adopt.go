@@ -27,7 +27,10 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 		e := gozer.QueueEntry{
 			Item: g.ID, Ahead: g.Ahead, AheadEpoch: int32(g.AheadEpoch), Epoch: int32(g.Epoch),
 			Promoted: s.items[g.ID].Annotations[gozer.AnnotationPromote], Active: g.Active, Halted: g.Halted, Rescuer: g.Rescuer, GivenUp: g.GivenUp,
-			Why: convert.Cut(g.Why, 1000), Since: old.Since,
+			Urgent: old.Urgent, Why: convert.Cut(g.Why, 1000), Since: old.Since,
+		}
+		if s.expedited[g.ID] != "" {
+			e.Urgent = s.items[g.ID].Annotations[gozer.AnnotationUrgent]
 		}
 		if old.Ahead != e.Ahead {
 			// It was asked about for the sake of the one that has merged.
@@ -90,7 +93,7 @@ const (
 func (s *scope) note(a gate.Action, now time.Time) {
 	i := s.items[a.Item]
 	// What attaches to the branch, leaves, or resizes the window can be decided again.
-	s.urgent = s.urgent || !a.Kind.Outside() && a.Kind != gate.Attach && a.Kind != gate.Remove && a.Kind != gate.Resize
+	s.pressing = s.pressing || !a.Kind.Outside() && a.Kind != gate.Attach && a.Kind != gate.Remove && a.Kind != gate.Resize
 	switch a.Kind {
 	case gate.Reset:
 		s.queue.Status.Resets++

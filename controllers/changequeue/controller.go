@@ -172,6 +172,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 	}
 	s.alternatives()
+	s.noteExpedited(r.Now())
 	r.reportStarts(ctx, s)
 	s.describe()
 	if err := r.flush(ctx, s); err != nil {

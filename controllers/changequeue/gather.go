@@ -26,14 +26,17 @@ type scope struct {
 	items map[string]*item
 	// order of the items in the queue, new ones last.
 	order []string
+	// expedited are urgent items that were given their place in this reconcile, with
+	// where that is, in words.
+	expedited map[string]string
 	// hosts is what the code host said in this reconcile about items that are about to merge.
 	hosts map[string]gate.Host
 	// again is when to come back; 0 for not before something happens.
 	again time.Duration
-	// stored is when all was last written, or read; urgent tells that something was
+	// stored is when all was last written, or read; pressing tells that something was
 	// decided since that others act on, or that must be known if this process dies.
-	stored time.Time
-	urgent bool
+	stored   time.Time
+	pressing bool
 	// waiting are items for which something outside failed in this reconcile.
 	waiting map[string]bool
 }
@@ -87,7 +90,10 @@ func (r *Reconciler) gather(ctx context.Context, key types.NamespacedName) (*sco
 		s.tellPlace(e)
 	}
 	r.recallRefusals(s)
-	return s, r.gatherBuildSets(ctx, s)
+	if err := r.gatherBuildSets(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, r.expedite(ctx, s)
 }
 
 // arrange puts the items in the order of the status, new ones behind by the time of their event.

@@ -20,11 +20,11 @@ import (
 // outside performs the outside actions of a plan. What was decided about the
 // queue is stored first, so that cancelled builds do not wait for a slow host.
 func (r *Reconciler) outside(ctx context.Context, s *scope, actions []gate.Action) error {
-	if slices.ContainsFunc(actions, func(a gate.Action) bool { return a.Kind.Outside() }) && (s.urgent || r.Now().Sub(s.stored) >= storeEvery) {
+	if slices.ContainsFunc(actions, func(a gate.Action) bool { return a.Kind.Outside() }) && (s.pressing || r.Now().Sub(s.stored) >= storeEvery) {
 		if err := r.flush(ctx, s); err != nil {
 			return err
 		}
-		s.stored, s.urgent = r.Now(), false
+		s.stored, s.pressing = r.Now(), false
 	}
 	for _, a := range actions {
 		if !a.Kind.Outside() || s.waiting[a.Item] {

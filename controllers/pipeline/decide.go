@@ -146,6 +146,11 @@ func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 	o := gozer.PipelineOutcome{Pipeline: p.Name}
 	if i := s.liveItem(p.Name, c); i != nil {
 		o.Item, o.Message = i.Name, "it is in the pipeline already"
+		if ev.Urgent {
+			if err := r.hurry(ctx, a, i, &o); err != nil {
+				return o, err
+			}
+		}
 	} else {
 		var err error
 		if o, err = r.admit(ctx, a, c); err != nil {
@@ -153,6 +158,16 @@ func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c m
 		}
 	}
 	return r.followed(ctx, a, o)
+}
+
+// hurry makes an item urgent that is in the pipeline already, or says why not.
+func (r *Reconciler) hurry(ctx context.Context, a *arrival, i *gozer.QueueItem, o *gozer.PipelineOutcome) error {
+	if why := a.s.rules(a.p, a.ev).NoUrgency(); why != "" {
+		o.Message += "; " + why
+		return nil
+	}
+	o.Message += ", and urgent from now on"
+	return r.annotate(ctx, i, gozer.AnnotationUrgent, a.ev.Name)
 }
 
 // admit enqueues the change where it may enter. An item that it has already is
@@ -209,6 +224,7 @@ func (s *scope) rules(p *gozer.Pipeline, ev model.TriggerEvent) gate.Rules {
 	r := gate.Rules{
 		Pipeline: p.Name, Manager: gate.Manager(p.Spec.Manager), IgnoreDependencies: p.Spec.IgnoreDependencies,
 		Require: convert.Requirements(p.Spec.Require), Reject: convert.Requirements(p.Spec.Reject),
+		Urgent: ev.Urgent, Expedite: p.Spec.Expedite,
 		MaxChanges: -1, ByHand: ev.Event == "enqueue",
 	}
 	if most := s.tenant.Spec.MaxChangesPerPipeline; most != nil {

@@ -32,6 +32,9 @@ func (r *Reconciler) enqueue(ctx context.Context, a *arrival, entries []gate.Ent
 		if name = a.itemOf(e); name == "" {
 			i := r.newItem(a, queue.Name, e, because)
 			i.Spec.Needs = needs(e, names)
+			if a.urgent(e) {
+				i.Annotations[gozer.AnnotationUrgent] = a.ev.Name
+			}
 			if err := patch.Create(ctx, r.Client, i); err != nil {
 				return "", err
 			}
@@ -177,11 +180,16 @@ func (r *Reconciler) dequeue(ctx context.Context, i *gozer.QueueItem, why string
 	if i.Annotations[gozer.AnnotationDequeue] != "" {
 		return nil
 	}
+	logf.FromContext(ctx).Info("Dequeuing", "item", i.Name, "reason", why)
+	return r.annotate(ctx, i, gozer.AnnotationDequeue, why)
+}
+
+// annotate asks the queue for something about an item.
+func (r *Reconciler) annotate(ctx context.Context, i *gozer.QueueItem, key, value string) error {
 	before := i.DeepCopy()
 	if i.Annotations == nil {
 		i.Annotations = map[string]string{}
 	}
-	i.Annotations[gozer.AnnotationDequeue] = why
-	logf.FromContext(ctx).Info("Dequeuing", "item", i.Name, "reason", why)
+	i.Annotations[key] = value
 	return client.IgnoreNotFound(r.Patch(ctx, i, client.MergeFrom(before)))
 }

@@ -48,6 +48,12 @@ func newArrival(s *scope, p *gozer.Pipeline, own model.Change, ev model.TriggerE
 	return &arrival{s: s, p: p, own: own, ev: ev, looked: map[string]bool{}, tried: map[model.ChangeKey]bool{}}
 }
 
+// urgent says whether an entry is what the event is about, and that is urgent:
+// what it needs comes along, what needs it does not.
+func (a *arrival) urgent(e gate.Entry) bool {
+	return a.ev.Urgent && slices.ContainsFunc(e.Changes, func(c gate.Candidate) bool { return c.Key() == a.own.Key() })
+}
+
 // itemOf is the item of an entry that is there already: from before, or because
 // it followed something that came in just now.
 func (a *arrival) itemOf(e gate.Entry) string {

@@ -200,6 +200,7 @@ func TestEnqueue(t *testing.T) {
 		want    string
 	}{
 		"taken":     {"acme/web#20", []gozer.PipelineOutcome{{Pipeline: "gate", Item: "gate-web-20-x"}}, 0, "acme/web#20 is in gate as gate-web-20-x\n"},
+		"urgent":    {"acme/web#20", []gozer.PipelineOutcome{{Pipeline: "gate", Item: "gate-web-20-x", Message: "it is in the pipeline already, and urgent from now on"}}, 0, "acme/web#20 is in gate as gate-web-20-x: it is in the pipeline already, and urgent from now on\n"},
 		"refused":   {"acme/web#20", []gozer.PipelineOutcome{{Pipeline: "gate", Message: "it is a draft"}}, 1, "error: gate did not take acme/web#20: it is a draft\n"},
 		"not there": {"github:acme/both#2", nil, 1, "error: gate did not take acme/both#2: the project has nothing to do in that pipeline, or the change does not exist\n"},
 	}
@@ -225,7 +226,11 @@ func TestEnqueue(t *testing.T) {
 					return
 				}
 			}()
-			if code := run(t.Context(), e, []string{"gozerctl", "enqueue", "-n", "acme", "--pipeline", "gate", tc.change}); code != tc.code {
+			args := []string{"gozerctl", "enqueue", "-n", "acme", "--pipeline", "gate", tc.change}
+			if name == "urgent" {
+				args = append(args, "--urgent")
+			}
+			if code := run(t.Context(), e, args); code != tc.code {
 				t.Errorf("exit code %d, want %d", code, tc.code)
 			}
 			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
@@ -233,6 +238,9 @@ func TestEnqueue(t *testing.T) {
 			}
 			ev := <-answered
 			s := ev.Spec
+			if s.Urgent != (name == "urgent") {
+				t.Errorf("urgent: %v", s.Urgent)
+			}
 			got := fmt.Sprintf("%s %s %s %s %s", s.Connection, s.Account, s.Tenant, s.Pipeline, s.Project)
 			connection, project := "gitea", "acme/web"
 			if name == "not there" {

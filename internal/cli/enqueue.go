@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,15 +24,20 @@ import (
 
 func (e *env) enqueueCommand(name string) *cobra.Command {
 	var pipeline string
+	var urgent bool
 	c := &cobra.Command{
-		Use:   "enqueue CHANGE --pipeline PIPELINE",
+		Use:   "enqueue CHANGE --pipeline PIPELINE [--urgent]",
 		Short: "Put a change into a pipeline, whatever its triggers and requirements say",
 		Long: `Put a change into a pipeline, whatever its triggers and requirements say.
 
 A change is named as "owner/repo#12", or "connection:owner/repo#12" when the tenant has the
-repository through several connections.`,
-		Example: fmt.Sprintf(`  %[1]s enqueue -n acme --pipeline gate acme/web#8`, name),
-		Args:    exactly("a change"),
+repository through several connections.
+
+An urgent change passes those that wait, where the pipeline says "expedite: true": it goes right
+behind the last one that has started, also when it is in the pipeline already.`,
+		Example: fmt.Sprintf(`  %[1]s enqueue -n acme --pipeline gate acme/web#8
+  %[1]s enqueue -n acme --pipeline gate --urgent acme/web#8`, name),
+		Args: exactly("a change"),
 		RunE: func(c *cobra.Command, args []string) error {
 			t := parseTarget(args[0])
 			if !t.isChange() {
@@ -43,14 +49,15 @@ repository through several connections.`,
 			if err := e.connect(); err != nil {
 				return err
 			}
-			return e.enqueue(c.Context(), t, pipeline)
+			return e.enqueue(c.Context(), t, pipeline, urgent)
 		},
 	}
 	c.Flags().StringVar(&pipeline, "pipeline", "", "the pipeline to put it into")
+	c.Flags().BoolVar(&urgent, "urgent", false, "let it pass those that wait, where the pipeline allows that")
 	return c
 }
 
-func (e *env) enqueue(ctx context.Context, t target, pipeline string) error {
+func (e *env) enqueue(ctx context.Context, t target, pipeline string, urgent bool) error {
 	if err := e.checkPipeline(ctx, pipeline); err != nil {
 		return err
 	}
@@ -58,7 +65,7 @@ func (e *env) enqueue(ctx context.Context, t target, pipeline string) error {
 	if err != nil {
 		return err
 	}
-	ev := e.event(ctx, t, connection, pipeline)
+	ev := e.event(ctx, t, connection, pipeline, urgent)
 	// Watched first, so that the answer cannot be missed.
 	ctx, cancel := context.WithTimeout(ctx, e.patience)
 	defer cancel()
@@ -106,20 +113,20 @@ func (e *env) cannotEnqueue(err error) error {
 }
 
 // event of the request. Asking twice within seconds is asking once.
-func (e *env) event(ctx context.Context, t target, connection, pipeline string) *gozer.TriggerEvent {
+func (e *env) event(ctx context.Context, t target, connection, pipeline string, urgent bool) *gozer.TriggerEvent {
 	now := e.now()
 	account := ""
 	if e.whoami != nil {
 		account = e.whoami(ctx)
 	}
 	d := sha256.Sum256([]byte(strings.Join([]string{
-		e.namespace, pipeline, connection, t.name(), account, now.UTC().Truncate(10 * time.Second).Format(time.RFC3339),
+		e.namespace, pipeline, connection, t.name(), account, strconv.FormatBool(urgent), now.UTC().Truncate(10 * time.Second).Format(time.RFC3339),
 	}, "\x00")))
 	return &gozer.TriggerEvent{
 		ObjectMeta: metav1.ObjectMeta{Namespace: e.operatorNamespace, Name: "enqueue-" + hex.EncodeToString(d[:])[:32]},
 		Spec: gozer.TriggerEventSpec{
 			Connection: connection, Event: "enqueue", Project: t.project, Number: t.number, Account: convert.Cut(account, 255),
-			Tenant: e.namespace, Pipeline: pipeline, ReceivedAt: metav1.NewMicroTime(now),
+			Tenant: e.namespace, Pipeline: pipeline, Urgent: urgent, ReceivedAt: metav1.NewMicroTime(now),
 		},
 	}
 }

@@ -22,7 +22,9 @@ import (
 func (e *env) mergeCommand(name string) *cobra.Command {
 	c := &cobra.Command{
 		Use: "merge", Short: "See how changes would merge",
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: fmt.Sprintf("  %s merge try --branch main topic-a topic-b", name),
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(e.mergeTryCommand(name))
 	return c

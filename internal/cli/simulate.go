@@ -22,7 +22,7 @@ type simulateFlags struct {
 	increaseFactor, decreaseFactor    int
 	nodes, batch, retry               int
 	seed                              uint64
-	speed                             float64
+	speed, urgent                     float64
 }
 
 func (e *env) simulateCommand(name string) *cobra.Command {
@@ -38,7 +38,8 @@ real queue engine. Policies:
 ` + policyLines() + `
 A policy may have "+retry" behind its name: a failed build is run again before it counts, as often as
 --retry-failed says (1 if it says nothing). zuul and optimistic may have "+rescue": a change that failed
-merges when one behind it, tested on top of it, passes the same jobs. Both together: zuul+retry+rescue.`,
+merges when one behind it, tested on top of it, passes the same jobs. With "+expedite" the changes that
+--urgent makes urgent pass those that wait. All together: zuul+retry+rescue+expedite.`,
 		Example: fmt.Sprintf(`  %[1]s simulate --trace gate.jsonl --policy zuul,serial,batch --nodes 100
   %[1]s simulate --synthetic "n=500,rate=100/h,p_fail=0.1,p_flake=0.05,jobs=unit:10m+lint:90s" --policy all`, name),
 		Args: cobra.NoArgs,
@@ -62,6 +63,7 @@ merges when one behind it, tested on top of it, passes the same jobs. Both toget
 	fl.IntVar(&f.retry, "retry-failed", 0, "run a failed voting build again, up to so many times, before it counts")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the invented load")
 	fl.Float64Var(&f.speed, "speed", 1, "let changes arrive so many times faster than recorded")
+	fl.Float64Var(&f.urgent, "urgent", 0, "the share of changes that are urgent, from 0 to 1")
 	fl.StringVarP(&f.output, "output", "o", "text", "text or json")
 	return c
 }
@@ -90,7 +92,10 @@ func (e *env) simulate(f simulateFlags) error {
 	if f.speed != 1 {
 		load = load.Speed(f.speed)
 	}
-	report := simulate.Report{Trace: load.Facts(), Options: simulate.Settings{Window: f.window, Nodes: f.nodes, Batch: f.batch, Retry: f.retry}}
+	if f.urgent > 0 {
+		load = load.Urgent(f.urgent, f.seed)
+	}
+	report := simulate.Report{Trace: load.Facts(), Options: simulate.Settings{Window: f.window, Nodes: f.nodes, Batch: f.batch, Retry: f.retry, Urgent: f.urgent}}
 	for _, name := range policies {
 		plain, o, _ := simulate.Variant(name, opts)
 		result := simulate.Simulate(load, plain, o)
@@ -124,6 +129,8 @@ func (f *simulateFlags) options() (simulate.Options, error) {
 		return o, usage("--window-ceiling %d is below --window-floor %d", f.ceiling, f.floor)
 	case !slices.Contains(types, f.increaseType) || !slices.Contains(types, f.decreaseType):
 		return o, usage("a window's types are linear and exponential")
+	case !(f.urgent >= 0 && f.urgent <= 1):
+		return o, usage("--urgent %v: a share from 0 to 1 is needed", f.urgent)
 	case !(f.speed > 0 && f.speed <= 1e9):
 		return o, usage("--speed %v: it must be above 0", f.speed)
 	}
@@ -150,7 +157,7 @@ func (f *simulateFlags) names() ([]string, error) {
 			return nil, usage("--policy %s: there are %s, and all", p, strings.Join(simulate.Names(), ", "))
 		}
 		if !ok {
-			return nil, usage("--policy %s: +retry is possible, and of zuul and optimistic +rescue", p)
+			return nil, usage("--policy %s: +retry is possible, and of zuul and optimistic +rescue and +expedite", p)
 		}
 		out = append(out, p)
 	}

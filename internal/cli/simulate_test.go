@@ -17,6 +17,8 @@ func TestSimulate(t *testing.T) {
 		code int
 	}{
 		"text":           {[]string{"--trace", trace, "--policy", "all,zuul+retry,zuul+retry+rescue"}, 0},
+		"urgent":         {[]string{"--synthetic", "n=60,rate=60/h,jobs=unit:10m", "--window", "3", "--urgent", "0.1", "--policy", "zuul,zuul+expedite"}, 0},
+		"urgent_share":   {[]string{"--trace", trace, "--urgent", "2"}, 2},
 		"variant":        {[]string{"--trace", trace, "--policy", "serial+rescue"}, 2},
 		"json":           {[]string{"--trace", trace, "-o", "json"}, 0},
 		"scarce":         {[]string{"--trace", trace, "--nodes", "1", "--window", "2", "--policy", "zuul,oracle"}, 0},

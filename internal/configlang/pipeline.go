@@ -39,7 +39,9 @@ type Pipeline struct {
 	// ReuseResults is Gozer's own: a build whose inputs did not change is kept.
 	ReuseResults bool
 	// Rescue is Gozer's own: a change that failed may be rescued by one behind it.
-	Rescue               bool
+	Rescue bool
+	// Expedite is Gozer's own: an urgent change passes those that wait.
+	Expedite             bool
 	Window, WindowFloor  *int64
 	WindowCeiling        *int64 // nil is none
 	WindowIncreaseType   string
@@ -58,7 +60,7 @@ type raw struct {
 }
 
 var pipelineAttrs = slices.Concat([]string{"name", "manager", "description", "precedence", "post-review", "allow-other-connections", "dequeue-on-new-patchset",
-	"ignore-dependencies", "supercedes", "disable-after-consecutive-failures", "retry-failed", "retry-both-outcomes", "reuse-results", "rescue", "window", "window-floor", "window-ceiling", "window-increase-type",
+	"ignore-dependencies", "supercedes", "disable-after-consecutive-failures", "retry-failed", "retry-both-outcomes", "reuse-results", "rescue", "expedite", "window", "window-floor", "window-ceiling", "window-increase-type",
 	"window-increase-factor", "window-decrease-type", "window-decrease-factor", "trigger", "require", "reject"}, Occasions, Messages)
 
 func (p *parser) pipeline(n *yaml.Node) *Pipeline {
@@ -114,6 +116,8 @@ func (p *parser) pipelineAttr(pl *Pipeline, key string, v *yaml.Node) bool {
 		pl.RetryBothOutcomes = *p.boolean(v)
 	case "rescue":
 		pl.Rescue = *p.boolean(v)
+	case "expedite":
+		pl.Expedite = *p.boolean(v)
 	case "retry-failed":
 		pl.RetryFailed = p.atLeast(v, 0)
 	case "disable-after-consecutive-failures":

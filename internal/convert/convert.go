@@ -204,7 +204,7 @@ func TriggerEvent(e *gozer.TriggerEvent) model.TriggerEvent {
 	return model.TriggerEvent{
 		Name: e.Name, Connection: s.Connection, Event: s.Event, Action: s.Action, Project: s.Project, Number: s.Number,
 		Patchset: s.Patchset, Branch: s.Branch, Ref: s.Ref, OldRev: s.OldRev, NewRev: s.NewRev, Comment: s.Comment,
-		State: s.State, Label: s.Label, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, ReceivedAt: s.ReceivedAt.Time,
+		State: s.State, Label: s.Label, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, Urgent: s.Urgent, ReceivedAt: s.ReceivedAt.Time,
 	}
 }
 
@@ -215,7 +215,7 @@ func TriggerEventObject(namespace string, e model.TriggerEvent, delivery string)
 		Spec: gozer.TriggerEventSpec{
 			Connection: e.Connection, Delivery: Cut(delivery, 255), Event: e.Event, Action: e.Action, Project: e.Project, Number: e.Number,
 			Patchset: e.Patchset, Branch: e.Branch, Ref: e.Ref, OldRev: e.OldRev, NewRev: e.NewRev, Comment: Cut(e.Comment, 8192),
-			State: e.State, Label: Cut(e.Label, 255), Account: Cut(e.Account, 255), Tenant: e.Tenant, Pipeline: e.Pipeline,
+			State: e.State, Label: Cut(e.Label, 255), Account: Cut(e.Account, 255), Tenant: e.Tenant, Pipeline: e.Pipeline, Urgent: e.Urgent,
 			ReceivedAt: metav1.NewMicroTime(e.ReceivedAt),
 		},
 	}

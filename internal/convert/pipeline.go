@@ -18,7 +18,7 @@ func PipelineSpec(p *configlang.BoundPipeline) (spec gozer.PipelineSpec, refused
 	spec = gozer.PipelineSpec{
 		Manager: gozer.Manager(p.Manager), Description: p.Description, Precedence: p.Precedence, PostReview: p.PostReview, Supersedes: p.Supersedes,
 		IgnoreDependencies: p.IgnoreDependencies, KeepOldPatchsets: !p.DequeueOnNewPatchset,
-		RetryFailed: int32(min(or(p.RetryFailed, 0), maxRetryFailed)), RetryBothOutcomes: p.RetryBothOutcomes, ReuseResults: p.ReuseResults, Rescue: p.Rescue,
+		RetryFailed: int32(min(or(p.RetryFailed, 0), maxRetryFailed)), RetryBothOutcomes: p.RetryBothOutcomes, ReuseResults: p.ReuseResults, Rescue: p.Rescue, Expedite: p.Expedite,
 		Messages: messages(p.Messages), DisableAfterConsecutiveFailures: int32(min(or(p.DisableAfterFailures, 0), math.MaxInt32)),
 	}
 	if !p.AllowOtherConnections {

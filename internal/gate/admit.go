@@ -32,6 +32,8 @@ type Rules struct {
 	Require, Reject    []match.Requirement
 	// MaxChanges that the tenant allows in the pipeline (negative: no bound), and how many are there.
 	MaxChanges, Changes int
+	// Urgent: the change is to pass those that wait; Expedite: the pipeline lets it.
+	Urgent, Expedite bool
 	// ByHand skips the requirements of the change: a person wants it in.
 	ByHand bool
 }
@@ -83,6 +85,7 @@ func Admit(r Rules, groups [][]Candidate, change model.ChangeKey, ev model.Trigg
 	}
 	a := admitter{Rules: r, own: own, event: ev, change: change}
 	for _, check := range []func() *Admission{
+		a.mayPass,
 		a.cycleAllowed,
 		a.requirements,
 		func() *Admission { return a.sharedQueue(ahead) },
@@ -115,6 +118,25 @@ func only(group []Candidate, key model.ChangeKey) []Candidate {
 
 func no(tell bool, format string, args ...any) *Admission {
 	return &Admission{Refusal: fmt.Sprintf(format, args...), Tell: tell}
+}
+
+// mayPass refuses an urgent change where nobody passes others.
+func (a *admitter) mayPass() *Admission {
+	if why := a.NoUrgency(); a.Urgent && why != "" {
+		return no(false, "%s", why)
+	}
+	return nil
+}
+
+// NoUrgency says why a pipeline has no urgent changes; empty if it has.
+func (r Rules) NoUrgency() string {
+	switch {
+	case r.Manager != Dependent:
+		return fmt.Sprintf("there are no urgent changes in %s: it is %s, and only in a dependent pipeline changes wait for one another", r.Pipeline, r.Manager)
+	case !r.Expedite:
+		return fmt.Sprintf("there are no urgent changes in %s: it does not say `expedite: true`", r.Pipeline)
+	}
+	return ""
 }
 
 // cycleAllowed refuses a cycle where one of its projects' queues does not allow it.

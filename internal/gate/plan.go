@@ -275,9 +275,12 @@ func (p *planner) cause(it *Item, ahead *fate) string {
 	case ahead == nil && it.Ahead == "":
 		return "another item came ahead of it"
 	case ahead == nil:
-		return "the item that it was tested on left the queue"
+		return "the item that it was tested on is not ahead of it any more"
 	case ahead.why != "":
 		return ahead.why
+	}
+	if p.base != nil {
+		return p.base.name + " is ahead of it now"
 	}
 	return ahead.name + ", which it was tested on, was tested anew"
 }

@@ -76,13 +76,18 @@ func TestProperties(t *testing.T) {
 					w.push()
 				}
 			},
+			"urgent": func() {
+				if id := pick(); id != "" {
+					w.expedite(id)
+				}
+			},
 			"leave": func() {
 				if it := w.item(pick()); it != nil && rapid.IntRange(0, 3).Draw(t, "really") == 0 {
 					it.Leave = "dequeued by hand"
 				}
 			},
 		}
-		names := []string{"enqueue", "prepare", "finish", "reconcile", "push", "leave"}
+		names := []string{"enqueue", "prepare", "finish", "reconcile", "push", "leave", "urgent"}
 		for range rapid.IntRange(1, 60).Draw(t, "length") {
 			actions[rapid.SampledFrom(names).Draw(t, "event")]()
 			if w.problem != "" {

@@ -23,6 +23,8 @@ type world struct {
 	// an item, and not for those behind it.
 	jobs   map[string][]string
 	flakes map[string][]string
+	// passed: an urgent item has passed others since the last step.
+	passed bool
 	// refuse lists the changes that the code host does not merge.
 	refuse map[string]bool
 
@@ -143,6 +145,7 @@ func (w *world) step() bool {
 	before := w.q
 	actions := Plan(w.q)
 	w.checkMinimal(before, actions)
+	w.passed = false
 	for _, a := range actions {
 		w.log = append(w.log, a.String())
 		if a.Kind == Reset {
@@ -199,6 +202,24 @@ func (w *world) perform(a Action) {
 	case Report:
 		it.Reported = a.Result
 	}
+}
+
+// expedite lets an item pass those that wait. Who has started must keep its state.
+func (w *world) expedite(id string) {
+	order, needs := []string{}, map[string][]string{}
+	for _, it := range w.q.Items {
+		order = append(order, it.ID)
+		needs[it.ID] = it.Needs
+	}
+	started := func(id string) bool { it := w.item(id); return it.Active || it.Reported != "" || it.Host.Merged }
+	if started(id) {
+		return
+	}
+	items := make([]Item, 0, len(order))
+	for _, next := range Expedite(order, id, started, needs) {
+		items = append(items, *w.item(next))
+	}
+	w.q.Items, w.passed = items, true
 }
 
 // rescued says whether an item that succeeded, and stands on this one in the
@@ -272,6 +293,10 @@ func (w *world) checkMinimal(q Queue, actions []Action) {
 		onSpoilt := it.Ahead != "" && (spoilt[it.Ahead] || w.item(it.Ahead) == nil)
 		_, going := it.going()
 		leaves := it.Reported != ""
+		if w.passed && !it.Active {
+			spoilt[it.ID] = anew[it.ID] // it has no builds to lose
+			continue
+		}
 		if (self || onSpoilt) != anew[it.ID] && !stopped[it.ID] && !going && !leaves && !it.Halted {
 			w.violation("not minimal: %s reset=%v, but stands on something spoilt=%v (actions %v)", it.ID, anew[it.ID], onSpoilt, actions)
 		}

@@ -26,5 +26,7 @@ type TriggerEvent struct {
 	Account string
 	// Tenant and Pipeline, for the event "enqueue".
 	Tenant, Pipeline string
-	ReceivedAt       time.Time
+	// Urgent changes pass those that wait, for the event "enqueue".
+	Urgent     bool
+	ReceivedAt time.Time
 }

@@ -17,6 +17,8 @@ type Options struct {
 	Retry int
 	// Rescue lets a change that failed be rescued by one behind it: gate policies only.
 	Rescue bool
+	// Expedite lets urgent changes pass those that wait: gate policies only.
+	Expedite bool
 }
 
 // DefaultWindow is that of a pipeline that says nothing (Zuul's defaults).
@@ -51,6 +53,8 @@ func Variant(name string, o Options) (plain string, with Options, ok bool) {
 			o.Retry = max(1, o.Retry)
 		case variant == "rescue" && engine:
 			o.Rescue = true
+		case variant == "expedite" && engine:
+			o.Expedite = true
 		default:
 			return plain, o, false
 		}

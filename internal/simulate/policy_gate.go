@@ -15,6 +15,8 @@ type gated struct {
 	entries map[string]*entry
 	byRun   map[*Run]*entry
 	n       int
+	// expedite lets urgent changes pass those that wait.
+	expedite bool
 }
 
 type entry struct {
@@ -27,7 +29,7 @@ type entry struct {
 }
 
 func newGated(window gate.Window, o Options) *gated {
-	return &gated{queue: gate.Queue{Merges: true, Rescue: o.Rescue, Window: window}, entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
+	return &gated{queue: gate.Queue{Merges: true, Rescue: o.Rescue, Window: window}, expedite: o.Expedite, entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
 }
 
 func (g *gated) Arrive(w *World, c *Change) {
@@ -35,7 +37,24 @@ func (g *gated) Arrive(w *World, c *Change) {
 	id := fmt.Sprintf("%d", g.n)
 	g.entries[id] = &entry{change: c, id: id, number: g.n}
 	g.queue.Items = append(g.queue.Items, gate.Item{ID: id, Name: c.Name, Live: true})
+	if g.expedite && c.Urgent {
+		g.pass(id)
+	}
 	g.settle(w)
+}
+
+// pass puts an urgent item behind those that have started, and other urgent ones.
+func (g *gated) pass(id string) {
+	at := map[string]gate.Item{}
+	var order []string
+	for _, it := range g.queue.Items {
+		at[it.ID] = it
+		order = append(order, it.ID)
+	}
+	stays := func(id string) bool { return at[id].Active || g.entries[id].change.Urgent }
+	for n, next := range gate.Expedite(order, id, stays, nil) {
+		g.queue.Items[n] = at[next]
+	}
 }
 
 func (g *gated) Moved(w *World, r *Run) {

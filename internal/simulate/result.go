@@ -14,6 +14,8 @@ type Result struct {
 	MergedPerHour float64 `json:"mergedPerHour"`
 	// Turnaround of what merged, from its first arrival.
 	Turnaround Percentiles `json:"turnaroundSeconds"`
+	// Urgent is that of the urgent ones among them; nil when there are none.
+	Urgent *Percentiles `json:"urgentTurnaroundSeconds,omitempty"`
 	// Overhead is the turnaround beyond the longest job of the run that merged it.
 	Overhead        Percentiles `json:"overheadSeconds"`
 	BuildsStarted   int         `json:"buildsStarted"`
@@ -47,6 +49,7 @@ type Facts struct {
 	Changes int `json:"changes"`
 	Good    int `json:"good"`
 	Bad     int `json:"bad"`
+	Urgent  int `json:"urgent,omitempty"`
 	// Flaky are the good ones with a run that fails.
 	Flaky      int     `json:"flaky"`
 	Builds     int     `json:"recordedBuilds"`
@@ -58,6 +61,9 @@ type Facts struct {
 func (w Workload) Facts() Facts {
 	f := Facts{Changes: len(w.Changes), BackInSecs: round(w.Back.Seconds())}
 	for _, c := range w.Changes {
+		if c.Urgent {
+			f.Urgent++
+		}
 		flaky := false
 		for _, run := range c.Runs {
 			f.Builds += len(run)
@@ -82,6 +88,7 @@ type recorder struct {
 	load       Workload
 	res        Result
 	turnaround []float64
+	urgent     []float64
 	overhead   []float64
 	node, lost time.Duration
 	last       time.Duration
@@ -127,6 +134,9 @@ func (r *recorder) restart(cause string, builds int) { r.res.Restarts[cause] += 
 func (r *recorder) merged(c *Change, now, longest time.Duration) {
 	r.res.Merged++
 	r.turnaround = append(r.turnaround, (now - c.Enter).Seconds())
+	if c.Urgent {
+		r.urgent = append(r.urgent, (now - c.Enter).Seconds())
+	}
 	r.overhead = append(r.overhead, (now - c.Enter - longest).Seconds())
 	r.last = now
 }
@@ -161,6 +171,10 @@ func (r *recorder) result(name string) Result {
 		out.MergedPerHour = round(float64(out.Merged) / span.Hours())
 	}
 	out.Turnaround, out.Overhead = percentiles(r.turnaround), percentiles(r.overhead)
+	if len(r.urgent) > 0 {
+		p := percentiles(r.urgent)
+		out.Urgent = &p
+	}
 	out.NodeHours, out.NodeHoursDiscarded = round(r.node.Hours()), round(r.lost.Hours())
 	out.Queue = r.queue(span)
 	return out

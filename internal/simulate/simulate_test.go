@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/gozer-dev/gozer/internal/gate"
 )
 
 // three is a load of which everything can be counted by hand: A, B and C enter
@@ -116,6 +118,23 @@ func TestRescue(t *testing.T) {
 	}
 }
 
+// TestExpedite: what is urgent waits less, and nobody's build is run again for it.
+func TestExpedite(t *testing.T) {
+	text := ""
+	for n := range 30 {
+		text += fmt.Sprintf(`{"change":%d,"patchset":1,"enqueued":%d,"finished":9000,"result":"succeeded","merged":true,"builds":[{"job":"unit","result":"SUCCESS","voting":true,"s":600}]}`+"\n", n+1, 1000+n)
+	}
+	load := parsed(t, text).Urgent(0.1, 3)
+	o := options()
+	o.Window = gate.Window{Size: 5, Floor: 5, Ceiling: 5, IncreaseLinear: true, IncreaseBy: 1, DecreaseBy: 2}
+	plain := Simulate(load, "zuul", o)
+	_, o, _ = Variant("zuul+expedite", o)
+	passing := Simulate(load, "zuul", o)
+	if plain.Urgent == nil || passing.Urgent == nil || passing.Urgent.P95 >= plain.Urgent.P95 || passing.BuildsStarted != 30 || len(passing.Restarts) != 0 {
+		t.Errorf("without: %+v %s\nwith: %+v %s", plain.Urgent, summary(plain), passing.Urgent, summary(passing))
+	}
+}
+
 func TestVariants(t *testing.T) {
 	for name, want := range map[string]bool{"zuul": true, "serial+retry": true, "zuul+retry+rescue": true, "optimistic+rescue": true,
 		"serial+rescue": false, "zuul+": false, "zuul+magic": false, "zuul+retry+": false} {
@@ -187,12 +206,12 @@ func TestEveryPolicy(t *testing.T) {
 		s := Synthetic{N: rapid.IntRange(1, 40).Draw(t, "n"), Rate: rapid.Float64Range(0.1, 500).Draw(t, "rate"),
 			Bad: rapid.Float64Range(0, 0.6).Draw(t, "bad"), Flake: rapid.Float64Range(0, 0.6).Draw(t, "flake"),
 			Jobs: []SyntheticJob{{"a", time.Minute}, {"b", 10 * time.Minute}}, Back: time.Duration(rapid.IntRange(0, 3600).Draw(t, "back")) * time.Second}
-		load := s.Workload(rapid.Uint64().Draw(t, "seed"))
+		load := s.Workload(rapid.Uint64().Draw(t, "seed")).Urgent(0.2, 5)
 		o := options()
 		o.Window.Size = rapid.IntRange(0, 5).Draw(t, "window")
 		o.Nodes, o.Retry, o.Batch = rapid.IntRange(0, 4).Draw(t, "nodes"), rapid.IntRange(0, 3).Draw(t, "retry"), rapid.IntRange(1, 6).Draw(t, "batch")
 		f := load.Facts()
-		for _, name := range append(Names(), "zuul+rescue", "optimistic+retry+rescue") {
+		for _, name := range append(Names(), "zuul+rescue", "optimistic+retry+rescue", "zuul+expedite", "zuul+rescue+expedite") {
 			plain, with, _ := Variant(name, o)
 			r := Simulate(load, plain, with)
 			switch {
@@ -206,8 +225,8 @@ func TestEveryPolicy(t *testing.T) {
 				t.Fatalf("the oracle: %s", summary(r))
 			}
 		}
-		if first, again := fmt.Sprint(Simulate(load, "zuul", o)), fmt.Sprint(Simulate(load, "zuul", o)); first != again {
-			t.Fatalf("twice the same gives\n%s\n%s", first, again)
+		if diff := cmp.Diff(Simulate(load, "zuul", o), Simulate(load, "zuul", o)); diff != "" {
+			t.Fatalf("twice the same differs:\n%s", diff)
 		}
 	})
 }

@@ -23,6 +23,8 @@ type Settings struct {
 	Nodes  int `json:"nodes"`
 	Batch  int `json:"batch"`
 	Retry  int `json:"retryFailed"`
+	// Urgent is the share of urgent changes.
+	Urgent float64 `json:"urgentShare,omitempty"`
 }
 
 // WriteText draws the report as a table and charts.
@@ -43,8 +45,20 @@ func WriteText(w io.Writer, r Report) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if r.Trace.Urgent > 0 {
+		writeUrgent(w, r)
+	}
 	writeRestarts(w, r.Policies)
 	return writeCharts(w, r.Policies)
+}
+
+func writeUrgent(w io.Writer, r Report) {
+	fmt.Fprintf(w, "\nturnaround of the %d urgent changes: P50, P95\n", r.Trace.Urgent) //nolint:errcheck // the last write tells
+	for _, p := range r.Policies {
+		if p.Urgent != nil {
+			fmt.Fprintf(w, "  %-*s %s, %s\n", widest(r.Policies), p.Policy, span(p.Urgent.P50), span(p.Urgent.P95)) //nolint:errcheck // the last write tells
+		}
+	}
 }
 
 func writeRestarts(w io.Writer, policies []Result) {

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -21,6 +22,8 @@ type Change struct {
 	Enter time.Duration
 	// Bad changes fail on every run.
 	Bad bool
+	// Urgent changes pass those that wait, where the policy lets them.
+	Urgent bool
 	// Runs are the recorded runs; a good change passes once they run out.
 	Runs [][]Job
 
@@ -79,6 +82,18 @@ func (w *Workload) arrange() {
 	for i, c := range w.Changes {
 		c.index = i
 	}
+}
+
+// Urgent returns the workload with a share of its changes made urgent, drawn by the seed.
+func (w Workload) Urgent(share float64, seed uint64) Workload {
+	r := rand.New(rand.NewPCG(seed, 0xd1b54a32d192ed03))
+	out := Workload{Back: w.Back}
+	for _, c := range w.Changes {
+		marked := *c
+		marked.Urgent = r.Float64() < share
+		out.Changes = append(out.Changes, &marked)
+	}
+	return out
 }
 
 // Speed returns the workload with all arrivals so many times closer together.

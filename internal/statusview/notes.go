@@ -9,6 +9,17 @@ import (
 
 // note says in a few words what an item waits for. The first that holds is told.
 func (x *index) note(q gozer.ChangeQueue, e gozer.QueueEntry, it *gozer.QueueItem, v Item) string {
+	text := x.waitsFor(q, e, it, v)
+	switch {
+	case e.Urgent == "":
+		return text
+	case text == "":
+		return "urgent"
+	}
+	return "urgent; " + text
+}
+
+func (x *index) waitsFor(q gozer.ChangeQueue, e gozer.QueueEntry, it *gozer.QueueItem, v Item) string {
 	merges := q.Spec.Manager == gozer.ManagerDependent
 	behind := ""
 	if n := len(v.On); n > 0 && merges {

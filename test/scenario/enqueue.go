@@ -70,7 +70,7 @@ func (w *world) enqueue(a *arrival, entries []gate.Entry) {
 	name := ""
 	for _, e := range entries {
 		if name = w.itemOf(a, e); name == "" {
-			name = w.createItem(p, q, e, a.ev, names)
+			name = w.createItem(p, q, e, a.ev, names, a.urgent(e))
 		}
 		for _, c := range e.Changes {
 			names[c.Key()] = name
@@ -88,8 +88,8 @@ func (w *world) enqueue(a *arrival, entries []gate.Entry) {
 }
 
 // createItem creates an item; that it is there already is what a repeated event finds.
-func (w *world) createItem(p *pipeline, q *queue, e gate.Entry, ev model.TriggerEvent, names map[model.ChangeKey]string) string {
-	i := &item{pipeline: p.name, queue: q.name, event: ev.Name, live: e.Live}
+func (w *world) createItem(p *pipeline, q *queue, e gate.Entry, ev model.TriggerEvent, names map[model.ChangeKey]string, urgent bool) string {
+	i := &item{pipeline: p.name, queue: q.name, event: ev.Name, live: e.Live, urgent: urgent}
 	for _, c := range e.Changes {
 		i.changes = append(i.changes, c.Change.Change)
 		for _, need := range c.Needs {

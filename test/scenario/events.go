@@ -97,8 +97,14 @@ func (w *world) enterAll(c model.Change, ev model.TriggerEvent) {
 // enter brings a change into a pipeline, or says why not.
 func (w *world) enter(p *pipeline, c model.Change, ev model.TriggerEvent) {
 	a := newArrival(p, c, ev)
-	if w.liveItem(p.name, c) == nil {
+	i := w.liveItem(p.name, c)
+	switch {
+	case i == nil:
 		w.admit(a, c)
+	case ev.Urgent && !i.urgent && w.rulesOf(p, ev).NoUrgency() == "":
+		i.urgent = true
+		w.touch("queue " + i.queue)
+		w.wrote()
 	}
 	w.followed(a)
 }
@@ -146,6 +152,7 @@ func (w *world) rulesOf(p *pipeline, ev model.TriggerEvent) gate.Rules {
 	r := gate.Rules{
 		Pipeline: p.name, Manager: gate.Manager(p.spec.Manager), IgnoreDependencies: p.spec.IgnoreDependencies,
 		Require: convert.Requirements(p.spec.Require), Reject: convert.Requirements(p.spec.Reject),
+		Urgent: ev.Urgent, Expedite: p.spec.Expedite,
 		MaxChanges: -1, ByHand: ev.Event == "enqueue",
 	}
 	if most := w.inForce().spec.MaxChangesPerPipeline; most != nil {

@@ -22,6 +22,12 @@ func newArrival(p *pipeline, own model.Change, ev model.TriggerEvent) *arrival {
 	return &arrival{p: p, own: own, ev: ev, looked: map[string]bool{}, tried: map[model.ChangeKey]bool{}}
 }
 
+// urgent says whether an entry is what the event is about, and that is urgent:
+// what it needs comes along, what needs it does not.
+func (a *arrival) urgent(e gate.Entry) bool {
+	return a.ev.Urgent && slices.ContainsFunc(e.Changes, func(c gate.Candidate) bool { return c.Key() == a.own.Key() })
+}
+
 // itemOf is the item of an entry that is there already.
 func (w *world) itemOf(a *arrival, e gate.Entry) string {
 	if e.Item != "" {

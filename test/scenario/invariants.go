@@ -54,7 +54,8 @@ func (w *world) checkMinimal(q gate.Queue, actions []gate.Action) {
 		}
 		own := it.Halted || it.Facts.Canceled || it.Host.Moved != "" && !it.Host.Merged
 		onSpoilt := it.Ahead != "" && (spoilt[it.Ahead] || !there[it.Ahead])
-		if anew[it.ID] && !own && !onSpoilt && !revived {
+		passed := w.expedites && !it.Active // an urgent one is ahead of it now; it has no builds to lose
+		if anew[it.ID] && !own && !onSpoilt && !revived && !passed {
 			w.violation("not minimal: %s is reset, and nothing that it stands on is spoilt (%v)", it.Name, actions)
 		}
 		leaves := it.Leave != "" || it.Lost != "" || it.NeedGone != "" || it.Reported != "" || stopped[it.ID] || it.Halted

@@ -197,14 +197,14 @@ func (p *player) cmdRefuse(c command) error {
 	return nil
 }
 
-// cmdEnqueue is a person who wants a change in a pipeline: "enqueue PIPELINE CHANGE".
+// cmdEnqueue is a person who wants a change in a pipeline: "enqueue PIPELINE CHANGE [urgent=1]".
 func (p *player) cmdEnqueue(c command) error {
 	change, err := p.change(c.arg(1))
 	if err != nil {
 		return err
 	}
 	e := about(change, "enqueue", "")
-	e.Pipeline, e.Patchset = c.arg(0), ""
+	e.Pipeline, e.Patchset, e.Urgent = c.arg(0), "", c.options["urgent"] != ""
 	p.emit(e)
 	return nil
 }

@@ -26,11 +26,13 @@ type view struct {
 	order []string
 	hosts map[string]gate.Host
 	spec  gozer.PipelineSpec
+	// expedited are urgent items that were given their place in this turn.
+	expedited map[string]bool
 }
 
 // gather reads a queue; nil when it is too early for it.
 func (w *world) gather(q *queue) *view {
-	v := &view{queue: q, items: map[string]*item{}, hosts: map[string]gate.Host{}}
+	v := &view{queue: q, items: map[string]*item{}, hosts: map[string]gate.Host{}, expedited: map[string]bool{}}
 	for _, i := range w.store.items {
 		if i.queue == q.name {
 			v.items[i.name] = i
@@ -50,12 +52,35 @@ func (w *world) gather(q *queue) *view {
 	for _, i := range fresh {
 		v.order = append(v.order, i.name)
 	}
+	v.expedite()
 	for _, name := range v.order {
 		if h, ok := w.refusals[setName(name, q.entry(name).Epoch)]; ok {
 			v.hosts[name] = h
 		}
 	}
 	return v
+}
+
+// expedite gives urgent items their place (controllers/changequeue). Builds are not kept here.
+func (v *view) expedite() {
+	if !v.spec.Expedite || v.manager != gozer.ManagerDependent {
+		return
+	}
+	needs := map[string][]string{}
+	for name, i := range v.items {
+		needs[name] = i.needs
+	}
+	for _, name := range slices.Clone(v.order) {
+		e, i := v.entry(name), v.items[name]
+		if !i.urgent || e.urgent || e.Active || i.merged || i.result != "" {
+			continue
+		}
+		v.order = gate.Expedite(v.order, name, func(other string) bool {
+			e, i := v.entry(other), v.items[other]
+			return v.expedited[other] || e.urgent || e.Active || i.merged || i.result != ""
+		}, needs)
+		v.expedited[name] = true
+	}
 }
 
 // snapshot is the queue as the engine sees it.
@@ -143,6 +168,7 @@ func (w *world) reconcileQueue(q *queue) {
 		return
 	}
 	w.lookAfterPush(v)
+	w.expedites = len(v.expedited) > 0
 	rounds := maxRounds
 	if w.order != nil {
 		rounds = 1 + w.order.IntN(maxRounds)
@@ -188,7 +214,7 @@ func (w *world) adopt(v *view, next gate.Queue, actions []gate.Action) {
 		if old := v.entry(g.ID); old.Epoch != g.Epoch || old.Ahead != g.Ahead {
 			delete(v.hosts, g.ID)
 		}
-		entries = append(entries, entry{g.ID, g.Place})
+		entries = append(entries, entry{g.ID, v.expedited[g.ID] || v.entry(g.ID).urgent, g.Place})
 		v.order = append(v.order, g.ID)
 	}
 	if v.windowSet && int32(next.Window.Size) == v.window && slices.Equal(entries, v.entries) {

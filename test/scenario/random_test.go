@@ -113,7 +113,7 @@ func (w *writer) command() {
 	case "host":
 		w.line(w.one("refuse %s no", "accept %s", "conflict %s "+w.change(), "merge %s maybe=1"), w.change())
 	case "person":
-		w.line(w.one("dequeue gate %s maybe=1", "enqueue gate %s", "comment %s recheck"), w.change())
+		w.line(w.one("dequeue gate %s maybe=1", "enqueue gate %s", "enqueue gate %s urgent=1", "comment %s recheck"), w.change())
 	case "crash":
 		if w.crashes {
 			w.line("%s", w.one("crash", fmt.Sprintf("crash after=%d", rapid.IntRange(1, 20).Draw(w.t, "writes"))))
@@ -139,9 +139,14 @@ func (w *writer) options() {
 		text += "    reuse-results: true\n"
 	}
 	pipelines := strings.ReplaceAll(defaultPipelines, "    trigger:\n", text+"    trigger:\n")
+	own := ""
 	if w.chance(2) {
-		pipelines = strings.Replace(pipelines, "manager: dependent\n", "manager: dependent\n    rescue: true\n", 1)
+		own += "    rescue: true\n"
 	}
+	if w.chance(2) {
+		own += "    expedite: true\n    window: 3\n"
+	}
+	pipelines = strings.Replace(pipelines, "manager: dependent\n", "manager: dependent\n"+own, 1)
 	if pipelines != defaultPipelines {
 		w.line("pipelines <<EOF%sEOF", pipelines)
 	}
@@ -152,7 +157,7 @@ func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
 	w.text.WriteString(randomConfig)
 	if !settled {
-		w.options() // whether a second attempt ends before a reset, or who is behind a change that fails, is a matter of time
+		w.options() // whether a second attempt ends before a reset, who is behind a change that fails, and who has started, is a matter of time
 	}
 	w.line("hold")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {

@@ -71,6 +71,9 @@ func (w *world) itemText(q *queue, i *item) string {
 		on = ahead.title()
 	}
 	text := i.title() + " on " + on
+	if e.urgent {
+		text += ", urgent"
+	}
 	f := w.facts(i, e.Epoch)
 	switch {
 	case !i.live:

@@ -79,6 +79,8 @@ type queue struct {
 // entry is an item's place.
 type entry struct {
 	item string
+	// urgent: it passed those that waited.
+	urgent bool
 	gate.Place
 }
 
@@ -100,8 +102,10 @@ type item struct {
 	seq                          int
 
 	dequeue string
-	lost    string
-	merge   *itemMerge
+	// urgent items are to pass those that wait.
+	urgent bool
+	lost   string
+	merge  *itemMerge
 	// merged: the changes are in their branches.
 	merged bool
 	// rescuedBy is the item that passed what a merged one failed in.

@@ -49,6 +49,8 @@ type world struct {
 	steps  int
 	// refusedOnce are states that the host refused to merge, for the invariants.
 	refusedOnce map[string]bool
+	// expedites: an urgent item passes others in this turn.
+	expedites bool
 	// problem is the first invariant that did not hold.
 	problem string
 }

@@ -1,0 +1,37 @@
+package statusview
+
+import (
+	"testing"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+)
+
+// TestNotes: what is told of rescues and of urgent changes.
+func TestNotes(t *testing.T) {
+	by := &gozer.QueueItem{}
+	by.Name = "gate-api-2"
+	by.Spec.Changes = []gozer.ChangeRef{{Project: gozer.ProjectRef{Name: "acme/api"}, Number: 2}}
+	x := indexed(Facts{Items: []gozer.QueueItem{*by}})
+	q := gozer.ChangeQueue{Spec: gozer.ChangeQueueSpec{Manager: gozer.ManagerDependent}, Status: gozer.ChangeQueueStatus{Window: 20}}
+	for name, tc := range map[string]struct {
+		entry  gozer.QueueEntry
+		reason string
+		view   Item
+		want   string
+	}{
+		"may be rescued":       {gozer.QueueEntry{Active: true}, "job unit: FAILURE; " + gozer.MayBeRescued, Item{Failing: true, On: []string{"acme/api#1"}}, "a change behind it may still rescue it"},
+		"is rescued":           {gozer.QueueEntry{Active: true, Rescuer: "gate-api-2"}, "", Item{Failing: true}, "is being merged: acme/api#2 rescues it"},
+		"given up":             {gozer.QueueEntry{Active: true, GivenUp: true}, "job unit: FAILURE", Item{Failing: true, On: []string{"acme/api#1"}}, "will be reported when acme/api#1 is decided"},
+		"urgent and waits":     {gozer.QueueEntry{Urgent: "ev"}, "", Item{}, "urgent; waits: outside the window of 20"},
+		"urgent and it runs":   {gozer.QueueEntry{Urgent: "ev", Active: true}, "", Item{Jobs: []Job{{Name: "unit"}}}, "urgent"},
+		"neither, and it runs": {gozer.QueueEntry{Active: true}, "", Item{Jobs: []Job{{Name: "unit"}}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			it := &gozer.QueueItem{Spec: gozer.QueueItemSpec{Live: true}}
+			it.Status.Reason, it.Status.State = tc.reason, gozer.ItemFailing
+			if got := x.note(q, tc.entry, it, tc.view); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
