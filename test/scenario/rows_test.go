@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ var quoted = regexp.MustCompile("`([^`]+)`")
 // docs/conformance.md says so truly.
 func TestRows(t *testing.T) {
 	stories := map[int][]string{}
+	played := 0
 	for _, file := range storyFiles(t) {
 		number, name, _ := strings.Cut(storyName(file), "-")
 		n, err := strconv.Atoi(number)
@@ -53,7 +55,15 @@ func TestRows(t *testing.T) {
 			t.Errorf("%s does not begin with the number of its row", file)
 			continue
 		}
-		stories[n] = append(stories[n], "`"+name+"`")
+		cell := "`" + name + "`"
+		if slices.Contains(OnTheRealServer, storyName(file)) {
+			cell += " †"
+			played++
+		}
+		stories[n] = append(stories[n], cell)
+	}
+	if played != len(OnTheRealServer) {
+		t.Errorf("of the %d stories that are played on the real server as well, %d are there", len(OnTheRealServer), played)
 	}
 	if *update {
 		rewrite(t, stories)
