@@ -129,36 +129,50 @@ func newWorld(t testing.TB) *world {
 // newWorldWith has other pipelines.
 func newWorldWith(t testing.TB, pipelines string) *world {
 	t.Helper()
-	n := worlds.Add(1)
-	c, err := client.New(restConfig, client.Options{Scheme: testScheme(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, client: c, host: fakehost.New(), history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n), tick: 20 * time.Millisecond, patience: 30 * time.Second}
-	w.keys, w.hosts = projectkeys.New(c, w.operator), w.host
-	w.results = func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} }
-	store, err := gitrepo.NewStore(gitrepo.Options{Root: t.TempDir(), AllowFile: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	w.merger = merger.New(store, fakehost.Remotes{Host: w.host})
-	for _, ns := range []string{w.operator, w.tenant} {
-		w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
-	}
+	host := fakehost.New()
+	w := emptyWorld(t, host, fakehost.Remotes{Host: host})
+	w.host = host
 	w.host.Repo(t, "acme/config", map[string]string{"zuul.yaml": pipelines})
 	w.host.Repo(t, "acme/api", map[string]string{".zuul.yaml": projectYAML("api"), "ci/test.sh": "true", "README": "api"})
 	w.host.Repo(t, "acme/web", map[string]string{".zuul.yaml": projectYAML("web"), "ci/test.sh": "true", "README": "web"})
-	w.create(&gozer.Connection{ObjectMeta: metav1.ObjectMeta{Namespace: w.operator, Name: fakehost.Connection},
-		Spec: gozer.ConnectionSpec{Driver: "gitea", URL: "https://" + fakehost.Hostname, SecretName: "none"}})
-	w.create(&gozer.NodePool{ObjectMeta: metav1.ObjectMeta{Namespace: w.operator, Name: "pool"},
-		Spec: gozer.NodePoolSpec{Labels: []gozer.NodeLabel{{Name: "debian", Image: "debian:12"}}}})
+	w.connection(fakehost.Connection, fakehost.Hostname)
 	w.create(&gozer.Tenant{ObjectMeta: metav1.ObjectMeta{Namespace: w.tenant, Name: "acme"}, Spec: gozer.TenantSpec{
 		Sources: []gozer.TenantSource{{Connection: fakehost.Connection,
 			ConfigProjects:    []gozer.TenantProject{{Name: "acme/config"}},
 			UntrustedProjects: []gozer.TenantProject{{Name: "acme/api"}, {Name: "acme/web"}}}},
 	}})
 	return w
+}
+
+// emptyWorld has nodes, and neither repositories nor a tenant.
+func emptyWorld(t testing.TB, hosts controllers.Hosts, remotes merger.Remotes) *world {
+	t.Helper()
+	n := worlds.Add(1)
+	c, err := client.New(restConfig, client.Options{Scheme: testScheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, client: c, hosts: hosts, history: &memory{}, operator: fmt.Sprintf("operator-%d", n), tenant: fmt.Sprintf("tenant-%d", n), tick: 20 * time.Millisecond, patience: 30 * time.Second}
+	w.keys = projectkeys.New(c, w.operator)
+	w.results = func(buildspec.Spec) *buildspec.Outcome { return &buildspec.Outcome{Result: model.Success} }
+	store, err := gitrepo.NewStore(gitrepo.Options{Root: t.TempDir(), AllowFile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	w.merger = merger.New(store, remotes)
+	for _, ns := range []string{w.operator, w.tenant} {
+		w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
+	}
+	w.create(&gozer.NodePool{ObjectMeta: metav1.ObjectMeta{Namespace: w.operator, Name: "pool"},
+		Spec: gozer.NodePoolSpec{Labels: []gozer.NodeLabel{{Name: "debian", Image: "debian:12"}}}})
+	return w
+}
+
+func (w *world) connection(name, hostname string) {
+	w.t.Helper()
+	w.create(&gozer.Connection{ObjectMeta: metav1.ObjectMeta{Namespace: w.operator, Name: name},
+		Spec: gozer.ConnectionSpec{Driver: "gitea", URL: "https://" + hostname, SecretName: "none"}})
 }
 
 const pipelinesYAML = `

@@ -3,7 +3,6 @@ package scenario
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -214,7 +213,7 @@ func (w *world) readyBuilds() []step {
 
 // held says whether the story keeps a build running.
 func (w *world) held(b *build) bool {
-	return !w.freed[b.name] && slices.ContainsFunc(w.holds, func(re *regexp.Regexp) bool { return re.MatchString(b.job) })
+	return !w.freed[b.name] && w.holds.match(b.job)
 }
 
 // endBuild ends a build: with what it deserves, or because nobody wants it.
@@ -227,7 +226,7 @@ func (w *world) endBuild(b *build) {
 		b.result = model.Canceled
 		w.record(b, "ABORTED")
 	default:
-		result, reason := w.deserved(b)
+		result, reason := w.deserved(b), ""
 		if result == model.Retry {
 			w.record(b, "RETRY")
 			if b.attempt-len(b.failures) < w.attempts(b) {

@@ -22,4 +22,7 @@
 // was tested, in the order of the queue; a failure resets what stood on it and
 // nothing else; planning again gives nothing new; everything ends. A story has
 // the same end in whatever order the controllers have their turns.
+//
+// A Mirror is told of a story what people do, and what it is to come to: that is
+// how some are played with the real controllers as well.
 package scenario

@@ -24,8 +24,10 @@ type host struct {
 	// refused says why a change is not merged.
 	refused map[string]string
 	// told are the comments by change and marker: the same one is made once.
-	told   map[string]bool
-	pushes int
+	told map[string]bool
+	// comments on each change.
+	comments map[string][]string
+	pushes   int
 	// version counts what may change the configuration.
 	version int
 	// branches in the order in which they came to be, the default ones first.
@@ -36,6 +38,7 @@ func newHost() *host {
 	return &host{
 		tips: map[model.BranchRef][]string{}, files: map[string]map[string]string{},
 		changes: map[model.ChangeKey]*model.Change{}, refused: map[string]string{}, told: map[string]bool{},
+		comments: map[string][]string{},
 	}
 }
 

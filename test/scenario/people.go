@@ -211,10 +211,15 @@ func (p *player) cmdEnqueue(c command) error {
 
 // cmdDequeue is a person who wants it out: "dequeue PIPELINE CHANGE".
 func (p *player) cmdDequeue(c command) error {
-	p.settle()
+	if err := p.settle(); err != nil {
+		return err
+	}
 	for _, i := range p.unfinished() {
 		if i.pipeline == c.arg(0) && i.live && slices.ContainsFunc(i.changes, func(x model.Change) bool { return changeName(x) == c.arg(1) }) {
 			i.dequeue = "Dequeued by hand."
+			if p.ledger != nil {
+				p.ledger.dequeued = append(p.ledger.dequeued, Dequeued{i.pipeline, c.arg(1), i.dequeue})
+			}
 			p.touch("queue " + i.queue)
 			return nil
 		}

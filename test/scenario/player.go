@@ -17,6 +17,8 @@ type player struct {
 	running  bool
 	declared bool
 	shown    []string
+	// ledger of a mirror; nil when there is none.
+	ledger *ledger
 }
 
 // defaults of stories that do not say otherwise.
@@ -151,17 +153,24 @@ func (p *player) do(c command) error {
 	return err
 }
 
-func (p *player) settle() {
+// settle lets everything come to rest, in the mirror as well.
+func (p *player) settle() error {
 	p.running = true
+	if p.ledger == nil {
+		p.world.settle()
+		return nil
+	}
+	did := p.ledger.deeds(p.world)
 	p.world.settle()
+	p.ledger.told(p.world)
+	return p.ledger.mirror(did, p.summary())
 }
 
-func (p *player) cmdSettle(command) error { p.settle(); return nil }
+func (p *player) cmdSettle(command) error { return p.settle() }
 
 func (p *player) cmdShow(c command) error {
-	p.settle()
 	p.shown = append(p.shown, c.args...)
-	return nil
+	return p.settle()
 }
 
 func (p *player) cmdCrash(c command) error {
@@ -196,7 +205,9 @@ func (p *player) cmdUnhold(command) error { p.holds = nil; return nil }
 
 // cmdRelease lets builds end that run and are held: all, those of a job, those for changes.
 func (p *player) cmdRelease(c command) error {
-	p.settle()
+	if err := p.settle(); err != nil {
+		return err
+	}
 	re, err := regexp.Compile("^(?:" + c.arg(0) + ")$")
 	if err != nil {
 		return err
@@ -206,6 +217,9 @@ func (p *player) cmdRelease(c command) error {
 		mine := len(c.args) < 2 || slices.ContainsFunc(c.args[1:], func(name string) bool { return has(b.own, name) })
 		if b.running() && (c.arg(0) == "" || re.MatchString(b.job)) && mine {
 			p.freed[b.name], found = true, true
+			if p.ledger != nil {
+				p.ledger.released = append(p.ledger.released, p.buildLine(b))
+			}
 		}
 	}
 	if !found {

@@ -38,8 +38,14 @@ func (w *world) report(v *view, i *item, a gate.Action) {
 		if i.merge != nil {
 			text.Details = i.merge.details
 		}
-		if a.Result != model.ItemDequeued {
-			text.Builds = w.rows(i)
+		if a.Result == model.ItemFailure {
+			text.Cause, text.Needed = w.gone(v, i)
+			if i.lost != "" {
+				text.Cause = report.LostRequirement
+			}
+		}
+		if text.Cause == "" {
+			text.Builds = w.rows(i, a.Result == model.ItemDequeued)
 		}
 		w.checkTold(text)
 		w.comment(c, actions, text)
@@ -84,8 +90,34 @@ func outcome(i *item) string {
 	return string(i.result) + ": " + strings.ReplaceAll(i.reason, "\n", " / ")
 }
 
-// rows are the builds of an item's last buildset.
-func (w *world) rows(i *item) []report.Build {
+// gone tells which of the changes that an item needs will not merge.
+func (w *world) gone(v *view, i *item) (cause report.Cause, urls []string) {
+	for _, name := range i.needs {
+		need := w.store.items[name]
+		if need.merged || slices.Contains(v.order, name) && (need.live || !w.broken(v, need)) {
+			continue
+		}
+		if cause == "" {
+			cause = report.NeedsGone
+		}
+		if need.merge != nil && need.merge.problem == model.ItemConfigError {
+			cause = report.NeedsInvalid
+		}
+		for _, c := range need.changes {
+			urls = append(urls, c.URL)
+		}
+	}
+	return cause, urls
+}
+
+// broken says whether an item that runs no jobs cannot be stood on.
+func (w *world) broken(v *view, i *item) bool {
+	e := v.entry(i.name)
+	return e.Halted || w.facts(i, e.Epoch).Problem != model.ItemUndecided || i.dequeue != ""
+}
+
+// rows are the builds of an item's last buildset, on request only those that are decided.
+func (w *world) rows(i *item, decided bool) []report.Build {
 	if i.merge == nil || w.store.sets[i.merge.set] == nil {
 		return nil
 	}
@@ -93,11 +125,13 @@ func (w *world) rows(i *item) []report.Build {
 	var out []report.Build
 	for n, j := range set.jobs {
 		b := w.store.builds[j.build]
-		row := report.Build{Job: b.job, Result: b.result, Voting: b.voting, Reason: b.reason, Failures: b.failures}
+		row := report.Build{Job: j.key, Result: b.result, Voting: b.voting, Reason: b.reason, Failures: b.failures}
 		if row.Result == model.Undetermined && n < len(set.states) {
 			row.Result, row.Reason = set.states[n].Result, set.states[n].Reason
 		}
-		out = append(out, row)
+		if !decided || row.Result != model.Undetermined {
+			out = append(out, row)
+		}
 	}
 	return out
 }
@@ -117,6 +151,7 @@ func (w *world) post(c model.Change, marker, text string) {
 		return
 	}
 	w.host.told[key] = true
+	w.host.comments[changeName(c)] = append(w.host.comments[changeName(c)], text)
 	w.say("comment on %s: %s", changeName(c), gist(text))
 	w.wrote()
 }

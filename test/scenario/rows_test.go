@@ -65,6 +65,7 @@ var quoted = regexp.MustCompile("`([^`]+)`")
 // docs/conformance.md says so truly.
 func TestRows(t *testing.T) {
 	stories := map[int][]string{}
+	played := 0
 	for _, file := range storyFiles(t) {
 		if feature, _, own := strings.Cut(storyName(file), "_"); own && slices.Contains(beyond, feature) {
 			continue
@@ -75,7 +76,15 @@ func TestRows(t *testing.T) {
 			t.Errorf("%s does not begin with the number of its row, nor with what Zuul does not have: %v", file, beyond)
 			continue
 		}
-		stories[n] = append(stories[n], "`"+name+"`")
+		cell := "`" + name + "`"
+		if slices.Contains(OnTheRealServer, storyName(file)) {
+			cell += " †"
+			played++
+		}
+		stories[n] = append(stories[n], cell)
+	}
+	if played != len(OnTheRealServer) {
+		t.Errorf("of the %d stories that are played on the real server as well, %d are there", len(OnTheRealServer), played)
 	}
 	if *update {
 		rewrite(t, stories)

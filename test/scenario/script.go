@@ -114,9 +114,14 @@ func (c command) arg(n int) string {
 // play runs a story in an order of turns (nil: the default one), and writes it
 // down with the outcomes that it has.
 func (s *story) play(c *configs, order *rand.Rand) (text string, w *world, err error) {
+	return s.playWith(c, order, nil)
+}
+
+// playWith has a ledger for a mirror as well; nil for none.
+func (s *story) playWith(c *configs, order *rand.Rand, l *ledger) (text string, w *world, err error) {
 	w = newWorld(c)
 	w.order = order
-	p := &player{world: w}
+	p := &player{world: w, ledger: l}
 	p.begin()
 	var out strings.Builder
 	for n, b := range s.blocks {
@@ -130,9 +135,12 @@ func (s *story) play(c *configs, order *rand.Rand) (text string, w *world, err e
 				return "", w, fmt.Errorf("line %d: %s: %w", c.line, c.name, err)
 			}
 		}
-		p.settle()
+		err := p.settle()
 		if w.problem != "" {
-			return "", w, fmt.Errorf("after %q: %s\n%s", strings.TrimSpace(b.text), w.problem, strings.Join(w.log, "\n"))
+			err = fmt.Errorf("%s\n%s", w.problem, strings.Join(w.log, "\n"))
+		}
+		if err != nil {
+			return "", w, fmt.Errorf("after %q: %w", strings.TrimSpace(b.text), err)
 		}
 		for _, line := range w.log {
 			out.WriteString(line + "\n")

@@ -3,7 +3,6 @@ package scenario
 import (
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/gate"
@@ -32,8 +31,8 @@ type world struct {
 	crashes  int
 
 	// rules decide what becomes of builds; holds keep them running.
-	rules []rule
-	holds []*regexp.Regexp
+	rules rules
+	holds holds
 	// freed are held builds that may end.
 	freed map[string]bool
 	// capacity of nodes; 0 for no bound.

@@ -28,6 +28,8 @@ const (
 
 // Host implements drivers.Host.
 type Host struct {
+	connection, hostname string
+
 	mu      sync.Mutex
 	repos   map[string]*gitrepotest.Repo
 	changes map[string]*model.Change
@@ -38,14 +40,21 @@ type Host struct {
 	comments map[string][]string
 	statuses map[string][]drivers.Status
 	onCall   func(call string) error
+	onMerge  func(c model.Change, before string)
+	// refused says why changes are not merged.
+	refused map[string]string
 }
 
 var _ drivers.Host = (*Host)(nil)
 
 // New makes an empty host.
-func New() *Host {
-	return &Host{repos: map[string]*gitrepotest.Repo{}, changes: map[string]*model.Change{}, comments: map[string][]string{},
-		statuses: map[string][]drivers.Status{}}
+func New() *Host { return At(Connection, Hostname) }
+
+// At makes an empty host of a connection.
+func At(connection, hostname string) *Host {
+	return &Host{connection: connection, hostname: hostname,
+		repos: map[string]*gitrepotest.Repo{}, changes: map[string]*model.Change{}, comments: map[string][]string{},
+		statuses: map[string][]drivers.Status{}, refused: map[string]string{}}
 }
 
 // Host implements the controllers' Hosts: there is one connection.
@@ -53,12 +62,14 @@ func (h *Host) Host(context.Context, string) (drivers.Host, error) { return h, n
 
 // Connections implements the controllers' Hosts.
 func (h *Host) Connections(context.Context, string) (map[string]layout.Connection, error) {
-	return map[string]layout.Connection{Connection: {Driver: "gitea", Hostname: Hostname}}, nil
+	return map[string]layout.Connection{h.connection: {Driver: "gitea", Hostname: h.hostname}}, nil
 }
 
-// Project of the host.
-func Project(name string) model.Project {
-	return model.Project{Connection: Connection, Hostname: Hostname, Name: name}
+// Project of the host that New makes.
+func Project(name string) model.Project { return New().project(name) }
+
+func (h *Host) project(name string) model.Project {
+	return model.Project{Connection: h.connection, Hostname: h.hostname, Name: name}
 }
 
 // Repo makes a repository with files on main.
@@ -72,22 +83,42 @@ func (h *Host) Repo(t testing.TB, name string, files map[string]string) *gitrepo
 	return r
 }
 
-// Push commits to main, as a person who goes around the gate.
-func (h *Host) Push(repo, message string, files map[string]string) string {
+// Branch makes a branch of main.
+func (h *Host) Branch(repo, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.repos[repo].Commit(message, files)
+	h.repos[repo].Git("branch", name, "main")
+}
+
+// Push commits to main, as a person who goes around the gate.
+func (h *Host) Push(repo, message string, files map[string]string) string {
+	return h.PushTo(repo, "main", message, files)
+}
+
+// PushTo commits to a branch.
+func (h *Host) PushTo(repo, branch, message string, files map[string]string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if branch == "main" { // which is checked out
+		return h.repos[repo].Commit(message, files)
+	}
+	return h.repos[repo].Change("refs/heads/"+branch, branch, message, files)
 }
 
 // Open opens a change that adds or replaces files on main.
 func (h *Host) Open(repo string, number int64, title, body string, files map[string]string) model.Change {
+	return h.OpenOn(repo, "main", number, title, body, files)
+}
+
+// OpenOn opens a change to a branch, or gives it a new version.
+func (h *Host) OpenOn(repo, branch string, number int64, title, body string, files map[string]string) model.Change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.repos[repo]
 	ref := fmt.Sprintf("refs/pull/%d/head", number)
-	head := r.Change(ref, "main", title, files)
-	c := &model.Change{Project: Project(repo), Number: number, Patchset: head, Head: head, Ref: ref, Branch: "main",
-		URL: URL(repo, number), Title: title, Message: body, Author: "ann", Open: true}
+	head := r.Change(ref, branch, title, files)
+	c := &model.Change{Project: h.project(repo), Number: number, Patchset: head, Head: head, Ref: ref, Branch: branch,
+		URL: h.url(repo, number), Title: title, Message: body, Author: "ann", Open: true}
 	if h.changes[key(repo, number)] == nil {
 		h.opened = append(h.opened, key(repo, number))
 	}
@@ -116,6 +147,20 @@ func (h *Host) OnCall(f func(call string) error) {
 	h.onCall = f
 }
 
+// OnMerge is told of every change that was merged, and where its branch was before.
+func (h *Host) OnMerge(f func(c model.Change, before string)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.onMerge = f
+}
+
+// Refuse to merge a change; without words, do it again.
+func (h *Host) Refuse(repo string, number int64, words string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused[key(repo, number)] = words
+}
+
 func (h *Host) refuse(call string) error {
 	if h.onCall == nil {
 		return nil
@@ -137,6 +182,17 @@ func (h *Host) Comments(repo string, number int64) []string {
 	return slices.Clone(h.comments[key(repo, number)])
 }
 
+// AllComments by change: "acme/api#1".
+func (h *Host) AllComments() map[string][]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string][]string{}
+	for k, list := range h.comments {
+		out[k] = slices.Clone(list)
+	}
+	return out
+}
+
 // Statuses of a change, in the order in which they were set.
 func (h *Host) Statuses(repo string, number int64) []drivers.Status {
 	h.mu.Lock()
@@ -146,21 +202,23 @@ func (h *Host) Statuses(repo string, number int64) []drivers.Status {
 
 func key(repo string, number int64) string { return fmt.Sprintf("%s#%d", repo, number) }
 
-// URL of a change.
-func URL(repo string, number int64) string {
-	return fmt.Sprintf("https://%s/%s/pulls/%d", Hostname, repo, number)
+// URL of a change of the host that New makes.
+func URL(repo string, number int64) string { return New().url(repo, number) }
+
+func (h *Host) url(repo string, number int64) string {
+	return fmt.Sprintf("https://%s/%s/pulls/%d", h.hostname, repo, number)
 }
 
-var changeURL = regexp.MustCompile(`^https://git\.example/([^/]+/[^/]+)/pulls/(\d+)$`)
+var changeURL = regexp.MustCompile(`^https://([^/]+)/(.+)/pulls/(\d+)$`)
 
 // ParseURL implements drivers.Changes.
 func (h *Host) ParseURL(url string) (string, int64, bool) {
 	m := changeURL.FindStringSubmatch(url)
-	if m == nil {
+	if len(m) < 4 || m[1] != h.hostname {
 		return "", 0, false
 	}
-	n, err := strconv.ParseInt(m[2], 10, 64)
-	return m[1], n, err == nil
+	n, err := strconv.ParseInt(m[3], 10, 64)
+	return m[2], n, err == nil
 }
 
 // Change implements drivers.Changes.
@@ -224,39 +282,74 @@ func (h *Host) Comment(_ context.Context, c model.Change, marker, body string) e
 
 // Merge implements drivers.Merger: a merge commit of its own on the branch.
 func (h *Host) Merge(_ context.Context, c model.Change, _, message string) error {
+	merged, before, tell, err := h.merge(c, message)
+	if err == nil && tell != nil {
+		tell(merged, before)
+	}
+	return err
+}
+
+func (h *Host) merge(c model.Change, message string) (merged model.Change, before string, tell func(model.Change, string), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err := h.refuse("Merge"); err != nil {
-		return err
+		return merged, "", nil, err
 	}
 	k := key(c.Project.Name, c.Number)
 	now := h.changes[k]
 	switch {
 	case now == nil:
-		return drivers.ErrNotFound
+		return merged, "", nil, drivers.ErrNotFound
+	case h.refused[k] != "":
+		return merged, "", nil, &drivers.RefusedError{Reason: h.refused[k]}
 	case now.Head != c.Head:
-		return drivers.ErrHeadMoved
+		return merged, "", nil, drivers.ErrHeadMoved
 	case now.Merged || !now.Open:
-		return &drivers.RefusedError{Reason: "it is not open"}
+		return merged, "", nil, &drivers.RefusedError{Reason: "it is not open"}
 	}
-	r := h.repos[c.Project.Name]
-	tree, err := gitrepotest.Try(r.Dir, "merge-tree", "--write-tree", now.Branch, now.Head)
+	dir := h.repos[c.Project.Name].Dir
+	if before, err = gitrepotest.Try(dir, "rev-parse", now.Branch); err != nil {
+		return merged, "", nil, err
+	}
+	tree, err := gitrepotest.Try(dir, "merge-tree", "--write-tree", now.Branch, now.Head)
 	if err != nil {
-		return &drivers.RefusedError{Reason: "it conflicts with " + now.Branch}
+		return merged, "", nil, &drivers.RefusedError{Reason: "it conflicts with " + now.Branch}
 	}
-	commit, err := gitrepotest.Try(r.Dir, "commit-tree", strings.TrimSpace(tree), "-p", now.Branch, "-p", now.Head, "-m", "Merge "+k+"\n\n"+message)
+	commit, err := gitrepotest.Try(dir, "commit-tree", tree, "-p", now.Branch, "-p", now.Head, "-m", "Merge "+k+"\n\n"+message)
 	if err != nil {
-		return err
+		return merged, "", nil, err
 	}
-	if _, err := gitrepotest.Try(r.Dir, "update-ref", "refs/heads/"+now.Branch, strings.TrimSpace(commit)); err != nil {
-		return err
+	for _, args := range [][]string{{"update-ref", "refs/heads/" + now.Branch, commit}, {"reset", "--quiet", "--hard"}} {
+		if _, err := gitrepotest.Try(dir, args...); err != nil {
+			return merged, "", nil, err
+		}
 	}
-	if _, err := gitrepotest.Try(r.Dir, "reset", "--quiet", "--hard"); err != nil {
-		return err
-	}
-	now.Open, now.Merged, now.MergeCommit = false, true, strings.TrimSpace(commit)
+	now.Open, now.Merged, now.MergeCommit = false, true, commit
 	h.merged = append(h.merged, k)
-	return nil
+	return *now, before, h.onMerge, nil
+}
+
+// Commit is one of a branch: what it is called, and what it merged.
+type Commit struct{ ID, Subject, Merged string }
+
+// Commits of a branch, oldest first, without those that were merged into it.
+func (h *Host) Commits(repo, branch string) ([]Commit, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	text, err := gitrepotest.Try(h.repos[repo].Dir, "log", "--first-parent", "--reverse", "--format=%H%x00%s%x00%P", branch)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, text)
+	}
+	var out []Commit
+	for line := range strings.Lines(text) {
+		fields := strings.Split(strings.TrimSpace(line), "\x00")
+		c := Commit{ID: fields[0], Subject: fields[1]}
+		if _, merged, ok := strings.Cut(fields[2], " "); ok {
+			c.Merged = merged
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // Remote implements drivers.Host; git stores must allow file remotes.
@@ -271,11 +364,3 @@ func (h *Host) Remote(p model.Project) gitrepo.Remote {
 
 // Whoami implements drivers.Host.
 func (h *Host) Whoami(context.Context) (string, string, error) { return "gozer", "fake", nil }
-
-// Remotes implements merger.Remotes.
-type Remotes struct{ *Host }
-
-// Remote of a project.
-func (r Remotes) Remote(_ context.Context, _ string, p model.Project) (gitrepo.Remote, error) {
-	return r.Host.Remote(p), nil
-}

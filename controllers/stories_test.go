@@ -1,0 +1,261 @@
+package controllers_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/pipeline"
+	"github.com/gozer-dev/gozer/controllers/tenant"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/test/scenario"
+)
+
+// TestStories plays stories of test/scenario with the real controllers, on real
+// git. Whenever a story is at rest, both worlds are to be the same.
+func TestStories(t *testing.T) {
+	for _, name := range scenario.OnTheRealServer {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join("../test/scenario/testdata", name+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newStage(t)
+			rests := 0
+			err = scenario.Play(string(text), func(did scenario.Deeds, want scenario.Summary) error {
+				rests++
+				s.act(did)
+				s.eventually(fmt.Sprintf("at rest %d, it is as in the story", rests), func() string { return s.differs(want) })
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.assertEnd()
+		})
+	}
+}
+
+// differs says how the world is not as it is to be yet. Git is asked last: that takes long.
+func (s *stage) differs(want scenario.Summary) string {
+	s.t.Helper()
+	if why := s.waiting(); why != "" {
+		return why
+	}
+	got := s.summary()
+	got.Branches = want.Branches
+	if diff := cmp.Diff(want, got); diff != "" {
+		return diff
+	}
+	if diff := cmp.Diff(want.Branches, s.branchLines()); diff != "" {
+		return diff
+	}
+	return s.inForce(true)()
+}
+
+// waiting says which event nobody dealt with yet.
+func (s *stage) waiting() string {
+	var x gozer.Tenant
+	if err := s.client.Get(s.t.Context(), client.ObjectKey{Namespace: s.tenant, Name: "acme"}, &x); err != nil {
+		return err.Error()
+	}
+	var events gozer.TriggerEventList
+	if err := s.client.List(s.t.Context(), &events, client.InNamespace(s.operator)); err != nil {
+		return err.Error()
+	}
+	for _, e := range events.Items {
+		if tenant.HasProject(&x, e.Spec.Connection, e.Spec.Project) && !pipeline.DealtWith(&e, s.tenant) {
+			return "nobody dealt with " + e.Name
+		}
+	}
+	return ""
+}
+
+// summary of the world, in the story's words, but for the branches.
+func (s *stage) summary() scenario.Summary {
+	s.t.Helper()
+	var out scenario.Summary
+	queues := s.queues()
+	for line := range s.running() {
+		out.Builds = append(out.Builds, line)
+	}
+	var items gozer.QueueItemList
+	s.list(&items)
+	byName := map[string]gozer.QueueItem{}
+	for _, i := range items.Items {
+		byName[i.Name] = i
+		if i.Spec.Live && i.Status.Result != "" {
+			out.Results = append(out.Results, fmt.Sprintf("%s %s %s", i.Spec.Pipeline, convert.ChangeNames(i.Spec.Changes), i.Status.Result))
+		}
+	}
+	merged := map[string][]string{}
+	for _, i := range inMergeOrder(items.Items) {
+		name := queueName(queues[i.Spec.Queue])
+		merged[name] = append(merged[name], convert.ChangeNames(i.Spec.Changes))
+	}
+	for name, list := range merged {
+		out.Merged = append(out.Merged, scenario.MergedIn(name, list))
+	}
+	for _, q := range queues {
+		if len(q.Status.Items) > 0 {
+			out.Queues = append(out.Queues, queueSummary(q, byName))
+		}
+	}
+	out.Comments = s.comments()
+	return out.Sorted()
+}
+
+func (s *stage) list(list client.ObjectList) {
+	s.t.Helper()
+	if err := s.client.List(s.t.Context(), list, client.InNamespace(s.tenant)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) queues() map[string]gozer.ChangeQueue {
+	s.t.Helper()
+	var list gozer.ChangeQueueList
+	s.list(&list)
+	out := map[string]gozer.ChangeQueue{}
+	for _, q := range list.Items {
+		out[q.Name] = q
+	}
+	return out
+}
+
+func queueName(q gozer.ChangeQueue) string { return q.Spec.Pipeline + " " + q.Spec.Queue }
+
+// inMergeOrder are the items that merged.
+func inMergeOrder(items []gozer.QueueItem) []gozer.QueueItem {
+	items = slices.DeleteFunc(slices.Clone(items), func(i gozer.QueueItem) bool { return i.Status.Merged == nil })
+	slices.SortFunc(items, func(a, b gozer.QueueItem) int { return a.Status.Merged.At.Compare(b.Status.Merged.At.Time) })
+	return items
+}
+
+func queueSummary(q gozer.ChangeQueue, items map[string]gozer.QueueItem) scenario.Queue {
+	out := scenario.Queue{Name: queueName(q)}
+	if q.Spec.Manager == gozer.ManagerDependent {
+		out.Window = q.Status.Window
+	}
+	for _, e := range q.Status.Items {
+		i, ahead := items[e.Item], items[e.Ahead]
+		out.Items = append(out.Items, scenario.Place{
+			Item: convert.ChangeNames(i.Spec.Changes), Ahead: convert.ChangeNames(ahead.Spec.Changes), Live: i.Spec.Live, State: i.Status.State,
+		})
+	}
+	return out
+}
+
+// running builds: their names, by the lines that a summary has for them.
+func (s *stage) running() map[string]string {
+	s.t.Helper()
+	var sets gozer.BuildSetList
+	var builds gozer.BuildList
+	s.list(&builds)
+	s.list(&sets)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]string{}
+	for _, b := range builds.Items {
+		if b.Status.Phase != gozer.BuildRunning {
+			continue
+		}
+		n := slices.IndexFunc(sets.Items, func(x gozer.BuildSet) bool { return x.Name == b.Spec.BuildSet })
+		if n < 0 {
+			continue // it is created after its builds
+		}
+		var state []string
+		for _, step := range sets.Items[n].Spec.Steps {
+			state = append(state, s.names[step.Change.Patchset])
+		}
+		out[scenario.Running(b.Spec.Pipeline, b.Spec.Job.Name, s.names[b.Spec.Change.Patchset], state)] = b.Name
+	}
+	return out
+}
+
+func (s *stage) branchLines() []string {
+	s.t.Helper()
+	var out []string
+	for _, at := range s.branches {
+		out = append(out, scenario.BranchLine(at, s.steps(at)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// steps of a branch: what was pushed to it, and what was merged.
+func (s *stage) steps(at model.BranchRef) []string {
+	s.t.Helper()
+	all := s.commitsOf(at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, c := range all[1:] { // the first one makes the repository
+		if c.Merged != "" {
+			c.ID = c.Merged
+		}
+		out = append(out, s.names[c.ID])
+	}
+	return out
+}
+
+func (s *stage) comments() []string {
+	var out []string
+	for _, host := range s.hosts {
+		for change, comments := range host.AllComments() {
+			for _, text := range comments {
+				out = append(out, scenario.Told(change, text))
+			}
+		}
+	}
+	return out
+}
+
+// assertEnd checks what holds in the end of every story that comes to one.
+func (s *stage) assertEnd() {
+	s.t.Helper()
+	var items gozer.QueueItemList
+	s.list(&items)
+	open := 0
+	for _, i := range items.Items {
+		if i.Status.Result == "" {
+			open++
+		}
+		if i.Status.Merged == nil {
+			continue
+		}
+		if c := meta.FindStatusCondition(i.Status.Conditions, gozer.ConditionMerged); c == nil || c.Reason != "TreeAsTested" {
+			s.t.Errorf("%s was merged with another tree than was tested: %+v", i.Name, c)
+		}
+	}
+	if open > 0 {
+		s.t.Errorf("%d items have no result: take a story that ends", open)
+	}
+	s.eventually("nothing is left", func() string {
+		var left []string
+		var sets gozer.BuildSetList
+		s.list(&sets)
+		for _, b := range sets.Items {
+			if b.Status.Result == "" {
+				left = append(left, "buildset "+b.Name)
+			}
+		}
+		var pods corev1.PodList
+		s.list(&pods)
+		for _, p := range pods.Items {
+			left = append(left, "pod "+p.Name)
+		}
+		return strings.Join(left, ", ")
+	})
+}
