@@ -284,7 +284,7 @@ func (w *world) createSet(i *item, m *itemMerge, l *config, graph jobgraph.Graph
 
 func (w *world) newBuild(i *item, set *buildSet, j *jobgraph.Job) *build {
 	key := jobKey(i, j.Name, j)
-	b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
+	b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, change: rev(i.changes[j.Change]), voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
 	if p := w.store.pipeline(i.pipeline); p != nil && j.Voting {
 		b.retryFailed = int(p.spec.RetryFailed)
 	}

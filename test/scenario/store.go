@@ -191,8 +191,9 @@ type setJob struct {
 // build is a Build with its node request.
 type build struct {
 	name, set, job, key string
-	// own are the changes that the job is for.
+	// own are the changes that the job is for, change the one whose configuration it is of.
 	own     []string
+	change  string
 	voting  bool
 	attempt int
 	// requested is when nodes were asked for, 0 if not; priority is the request's.
