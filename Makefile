@@ -155,6 +155,10 @@ model-check: ## Search every state of small worlds around the queue engine: minu
 crash-test: envtest ## Kill the manager after every single write of a story; make test takes a sample of them.
 	@go test ./controllers -count=1 -run TestCrashAfterEachWrite -every-write -parallel 8 -v -timeout 60m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
 
+.PHONY: stories
+stories: envtest ## Play every story that can be on the real API server; make test takes representative ones.
+	@go test ./controllers -count=1 -run TestStories -every-story -v -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
+
 .PHONY: bench-gate
 bench-gate: envtest ## Measure a gate of 100 and 200 changes against the real API server.
 	@go test ./controllers -run '^$$' -bench Gate -benchtime 1x -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}

@@ -34,7 +34,7 @@ type stage struct {
 	mu sync.Mutex
 	// names that the story has for commits: heads of changes, pushes.
 	names map[string]string
-	// commits of names; that of a change is its head, that of "merge of X" the host's.
+	// commits of names; that of a change is its head.
 	commits map[string]string
 	// verdicts and released builds, by name, say what becomes of builds.
 	verdicts scenario.Verdicts
@@ -61,11 +61,17 @@ func (s *stage) act(d scenario.Deeds) {
 	for _, at := range d.Branches {
 		s.makeBranch(at)
 	}
+	for _, step := range d.Pushed {
+		s.pushStep(step)
+	}
 	for _, c := range d.Changes {
 		s.write(c)
 	}
-	for _, step := range d.Steps {
-		s.push(step)
+	for _, step := range d.Raced {
+		s.pushStep(step)
+	}
+	for _, step := range d.Merged {
+		s.mergeByHand(step)
 	}
 	for name, words := range d.Refused {
 		c := s.change(name)
@@ -120,35 +126,41 @@ func (s *stage) name(commit, name string) {
 	s.names[commit], s.commits[name] = name, commit
 }
 
-// push brings a step into a branch around the gate.
-func (s *stage) push(step scenario.Step) {
+func (s *stage) pushStep(step scenario.Step) {
 	s.t.Helper()
-	host, repo := s.hosts[step.At.Project.Connection], step.At.Project.Name
-	if step.Merged == nil {
-		files := map[string]string{}
-		for path, content := range step.Files {
-			if files[path] = content; content == scenario.Deleted {
-				files[path] = ""
-			}
+	files := map[string]string{}
+	for path, content := range step.Files {
+		if files[path] = content; content == scenario.Deleted {
+			files[path] = ""
 		}
-		s.name(host.PushTo(repo, step.At.Branch, step.Name, files), step.Name)
-		return
 	}
-	// What the host sends of it is among the story's events.
+	s.name(s.hosts[step.At.Project.Connection].PushTo(step.At.Project.Name, step.At.Branch, step.Name, files), step.Name)
+}
+
+// mergeByHand is a person who merges a change. What the host sends of it is among
+// the story's events.
+func (s *stage) mergeByHand(step scenario.Step) {
+	s.t.Helper()
+	host, p := s.hosts[step.At.Project.Connection], step.At.Project
 	host.OnMerge(nil)
 	defer host.OnMerge(s.merged)
-	c, err := host.Change(s.t.Context(), step.At.Project, step.Merged.Number)
+	c, err := host.Change(s.t.Context(), p, step.Change.Number)
 	if err == nil {
 		err = host.Merge(s.t.Context(), c, "merge", "")
 	}
 	if err == nil {
-		c, err = host.Change(s.t.Context(), step.At.Project, step.Merged.Number)
+		c, err = host.Change(s.t.Context(), p, step.Change.Number)
 	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.commits["merge of "+step.Name] = c.MergeCommit
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commits[mergeOf(step.Name)] = c.MergeCommit
 }
+
+// mergeOf is the name of the commit by which the host merged a change.
+func mergeOf(change string) string { return "merge of " + change }
 
 // change is the one of a name such as "api#1".
 func (s *stage) change(name string) model.Change {
@@ -279,7 +291,7 @@ func (s *stage) translated(e model.TriggerEvent) model.TriggerEvent {
 			Project: model.Project{Name: e.Project}, Number: e.Number, Patchset: e.Patchset}}.Rev()]
 	}
 	for _, name := range []*string{&e.OldRev, &e.NewRev} {
-		if merge := s.commits["merge of "+*name]; merge != "" {
+		if merge := s.commits[mergeOf(*name)]; merge != "" {
 			*name = merge
 		} else {
 			*name = s.commits[*name]
@@ -300,7 +312,7 @@ func (s *stage) send(e model.TriggerEvent) {
 // merged sends what a host sends when the gate merged a change.
 func (s *stage) merged(c model.Change, before string) {
 	s.mu.Lock()
-	s.commits["merge of "+s.names[c.Head]] = c.MergeCommit
+	s.commits[mergeOf(s.names[c.Head])] = c.MergeCommit
 	s.mu.Unlock()
 	s.send(model.TriggerEvent{Connection: c.Project.Connection, Event: "pull_request", Action: "closed", Project: c.Project.Name, Number: c.Number, Patchset: c.Patchset, Branch: c.Branch})
 	s.send(model.TriggerEvent{Connection: c.Project.Connection, Event: "push", Project: c.Project.Name, Ref: "refs/heads/" + c.Branch, Branch: c.Branch, OldRev: before, NewRev: c.MergeCommit})

@@ -42,10 +42,10 @@ merge api#2
 	if !strings.Contains(first.TenantFile, "untrusted-projects: [api, web, lib, app, doc]") || last.TenantFile != "" {
 		t.Errorf("tenant files: first %q, last %q", first.TenantFile, last.TenantFile)
 	}
-	if len(first.Branches) != 6 || len(first.Steps) != 1 || len(first.Events) != 2 || !first.Verdicts.Held("unit") {
+	if len(first.Branches) != 6 || len(first.Pushed) != 1 || len(first.Events) != 2 || !first.Verdicts.Held("unit") {
 		t.Errorf("at first: %+v", first)
 	}
-	if d := told[1]; len(d.Branches)+len(d.Changes)+len(d.Steps)+len(d.Events) > 0 {
+	if d := told[1]; len(d.Branches)+len(d.Changes)+len(d.Pushed)+len(d.Events) > 0 {
 		t.Errorf("nothing was done, told was %+v", d)
 	}
 	if diff := cmp.Diff([]string{"gate: unit api#1 on api#1"}, told[2].Released); diff != "" {
@@ -56,7 +56,7 @@ merge api#2
 		t.Error(diff)
 	}
 	// The gate merged api#1: that is no deed.
-	if len(last.Changes) != 1 || len(last.Steps) != 1 || last.Steps[0].Merged == nil || last.Steps[0].Name != "api#2" {
+	if len(last.Changes) != 1 || len(last.Merged) != 1 || last.Merged[0].Name != "api#2" {
 		t.Errorf("at last: %+v", last)
 	}
 	want := Summary{

@@ -16,7 +16,8 @@ import (
 type Summary struct {
 	// Queues that have items, by name.
 	Queues []Queue
-	// Builds that run, sorted: "gate: unit api#1 on web#1 api#1", in the exact merge order.
+	// Builds that run, sorted: "gate: unit api#1 on web#1 api#1", in the exact merge order. One
+	// that changes of a cycle share has the name of one of them.
 	Builds []string
 	// Merged by the gate, by queue: "gate integrated: api#1, web#1 + web#2".
 	Merged []string
@@ -69,16 +70,17 @@ func Told(change, comment string) string {
 }
 
 // Running is a line of Summary.Builds.
-func Running(pipeline, job, own string, state []string) string {
+func Running(pipeline, job, change string, state []string) string {
 	on := "the branch"
 	if len(state) > 0 {
 		on = strings.Join(state, " ")
 	}
-	return fmt.Sprintf("%s: %s %s on %s", pipeline, job, own, on)
+	return fmt.Sprintf("%s: %s %s on %s", pipeline, job, change, on)
 }
 
 func (w *world) buildLine(b *build) string {
-	return Running(w.decides(b).pipeline, b.job, strings.Join(b.own, "+"), w.contents(b))
+	set := w.decides(b)
+	return Running(set.pipeline, b.job, rev(w.store.items[set.item].changes[b.change]), w.contents(b))
 }
 
 // summary of the world at rest.
