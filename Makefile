@@ -169,7 +169,7 @@ bench: ## Run the Go benchmarks.
 
 .PHONY: bench-sim
 BENCH_SIM = $(BIN)/gozerctl simulate --trace $(GOZER_SHARED)/traces/gate-2014-2020.jsonl --urgent 0.05 \
-  --policy all,zuul+rescue,optimistic+rescue,zuul+retry,zuul+retry+rescue,zuul+expedite,zuul+retry+rescue+expedite
+  --policy all,zuul+rescue,optimistic+rescue,zuul+retry,zuul+both,zuul+retry+rescue,zuul+expedite,zuul+retry+rescue+expedite
 bench-sim: $(BIN)/gozerctl ## Play the recorded years under every policy: as recorded, and so dense that nodes are scarce.
 	@$(BENCH_SIM)
 	@echo; $(BENCH_SIM) --speed 200 --nodes 100

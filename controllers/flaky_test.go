@@ -141,6 +141,57 @@ func testBothOutcomes(t *testing.T, failsAgain bool) {
 	}
 }
 
+// TestBothOutcomesWhenTheHeadMerges: what is tested on an item ahead goes on when
+// that merges: it is the branch then.
+func TestBothOutcomesWhenTheHeadMerges(t *testing.T) {
+	w := newWorld(t)
+	w.host.Push("acme/config", "retry", map[string]string{"zuul.yaml": strings.Replace(pipelinesYAML,
+		"    manager: dependent\n", "    manager: dependent\n    retry-failed: 1\n    retry-both-outcomes: true\n", 1)})
+	w.start()
+	w.loaded()
+	ran := map[string]bool{}
+	head, decided := false, false
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		state := names(spec)
+		own := state[len(state)-1]
+		ran[spec.Build] = true
+		switch {
+		case own == "acme/api#1" && !head, own != "acme/api#1" && own != "acme/api#2" && !decided, own == "acme/api#2" && spec.Attempt == 2 && !decided:
+			return nil
+		case own == "acme/api#2":
+			return &buildspec.Outcome{Result: model.Failure, Reason: "exit code 1"}
+		}
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	for n := range int64(3) {
+		w.approve(w.host.Open("acme/api", n+1, "A", "", map[string]string{string(rune('a' + n)): "1"}))
+	}
+	w.eventually("C is tested with B and without it", func() string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(ran) < 4 {
+			return fmt.Sprintf("%v run", ran)
+		}
+		return ""
+	})
+	w.mu.Lock()
+	head = true
+	w.mu.Unlock()
+	w.eventually("A merges", func() string { return cmp.Diff([]string{"acme/api#1"}, w.host.MergedOrder()) })
+	w.eventually("A has left", func() string { return cmp.Diff("SUCCESS", w.items("gate")[0].Status.Result) })
+	w.mu.Lock()
+	decided = true
+	w.mu.Unlock()
+	w.eventually("B fails, and C merges", func() string {
+		return cmp.Diff([]string{"acme/api#1 SUCCESS", "acme/api#2 FAILURE", "acme/api#3 SUCCESS"}, w.itemResults("gate"))
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(ran) != 4 {
+		t.Errorf("%d builds ran, want 4: %v", len(ran), ran)
+	}
+}
+
 // TestHoldFollowingChanges: those behind start their jobs when the one that
 // holds them succeeded.
 func TestHoldFollowingChanges(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/naming"
 )
 
 // adopt takes over what the structural actions made of the queue.
@@ -57,15 +58,26 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 
 // alternatives notes where items stand if failed builds that are run again fail for good.
 func (s *scope) alternatives() {
+	before := s.queue.Status.Alternatives
 	s.queue.Status.Alternatives = nil
 	if !s.pipeline.Spec.RetryBothOutcomes {
 		return
 	}
 	for _, a := range gate.Alternatives(s.snapshot()) {
-		s.queue.Status.Alternatives = append(s.queue.Status.Alternatives, gozer.AlternativePlace{
-			Item: a.Item, Ahead: a.Ahead, AheadEpoch: int32(a.AheadEpoch), Epoch: int32(a.Epoch),
-		})
+		place := gozer.AlternativePlace{Item: a.Item, Ahead: a.Ahead, AheadEpoch: int32(a.AheadEpoch), Epoch: int32(a.Epoch)}
+		if n := slices.IndexFunc(before, func(b gozer.AlternativePlace) bool { return b.Item == a.Item }); n >= 0 && s.standsOnMerged(before[n], place) {
+			place = before[n]
+		}
+		s.queue.Status.Alternatives = append(s.queue.Status.Alternatives, place)
 	}
+}
+
+// standsOnMerged says whether an alternative that is being tested stands on what
+// is the branch by now: then it stays, as an item does whose item ahead merged.
+func (s *scope) standsOnMerged(was, now gozer.AlternativePlace) bool {
+	ahead := s.items[was.Ahead]
+	return now.Ahead == "" && was.Epoch == now.Epoch && ahead != nil && ahead.Status.Merged != nil &&
+		s.sets[naming.Alternative(was.Item, s.entry(was.Item).Epoch, was.Ahead, was.AheadEpoch)] != nil
 }
 
 // tellPlace writes into the story of an item what it is to be tested on, and

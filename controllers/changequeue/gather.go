@@ -24,6 +24,8 @@ type scope struct {
 	tenant      string
 	// items by name: all of the queue that still exist, also finished ones that others need.
 	items map[string]*item
+	// sets are the queue's buildsets by name.
+	sets map[string]*gozer.BuildSet
 	// order of the items in the queue, new ones last.
 	order []string
 	// expedited are urgent items that were given their place in this reconcile, with
@@ -161,13 +163,13 @@ func (r *Reconciler) gatherBuildSets(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	byName := make(map[string]*gozer.BuildSet, len(list.Items))
+	s.sets = make(map[string]*gozer.BuildSet, len(list.Items))
 	for n := range list.Items {
-		byName[list.Items[n].Name] = &list.Items[n]
+		s.sets[list.Items[n].Name] = &list.Items[n]
 	}
 	for _, name := range s.order {
 		if i := s.items[name]; i.Status.Merge != nil {
-			i.buildSet = byName[i.Status.Merge.BuildSet]
+			i.buildSet = s.sets[i.Status.Merge.BuildSet]
 		}
 	}
 	return nil

@@ -37,7 +37,8 @@ real queue engine. Policies:
 
 ` + policyLines() + `
 A policy may have "+retry" behind its name: a failed build is run again before it counts, as often as
---retry-failed says (1 if it says nothing). zuul and optimistic may have "+rescue": a change that failed
+--retry-failed says (1 if it says nothing). zuul and optimistic may have "+both": meanwhile those behind are
+tested on both outcomes, on nodes that nobody else waits for. They may have "+rescue": a change that failed
 merges when one behind it, tested on top of it, passes the same jobs. With "+expedite" the changes that
 --urgent makes urgent pass those that wait. All together: zuul+retry+rescue+expedite.`,
 		Example: fmt.Sprintf(`  %[1]s simulate --trace gate.jsonl --policy zuul,serial,batch --nodes 100

@@ -15,6 +15,8 @@ type Options struct {
 	Batch int
 	// Retry runs a failed voting build again, up to so many times, before it counts.
 	Retry int
+	// Both tests those behind a build that is run again on both outcomes: gate policies only.
+	Both bool
 	// Rescue lets a change that failed be rescued by one behind it: gate policies only.
 	Rescue bool
 	// Expedite lets urgent changes pass those that wait: gate policies only.
@@ -51,6 +53,8 @@ func Variant(name string, o Options) (plain string, with Options, ok bool) {
 		switch {
 		case variant == "retry":
 			o.Retry = max(1, o.Retry)
+		case variant == "both" && engine:
+			o.Retry, o.Both = max(1, o.Retry), true
 		case variant == "rescue" && engine:
 			o.Rescue = true
 		case variant == "expedite" && engine:

@@ -17,6 +17,10 @@ type gated struct {
 	n       int
 	// expedite lets urgent changes pass those that wait.
 	expedite bool
+	// both tests those behind a build that is run again on both outcomes; assumed
+	// are the runs of the other one, by item.
+	both    bool
+	assumed map[string]*assumed
 }
 
 type entry struct {
@@ -25,11 +29,13 @@ type entry struct {
 	number int
 	run    *Run
 	// epoch that the run is for.
-	epoch int
+	epoch  int
+	merged bool
 }
 
 func newGated(window gate.Window, o Options) *gated {
-	return &gated{queue: gate.Queue{Merges: true, Rescue: o.Rescue, Window: window}, expedite: o.Expedite, entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
+	return &gated{queue: gate.Queue{Merges: true, Rescue: o.Rescue, Window: window}, expedite: o.Expedite, both: o.Both, assumed: map[string]*assumed{},
+		entries: map[string]*entry{}, byRun: map[*Run]*entry{}}
 }
 
 func (g *gated) Arrive(w *World, c *Change) {
@@ -59,7 +65,7 @@ func (g *gated) pass(id string) {
 
 func (g *gated) Moved(w *World, r *Run) {
 	e := g.byRun[r]
-	if e == nil || e.run != r || !r.Failed && !r.Done && !g.queue.Rescue {
+	if e == nil || e.run != r || !r.Failed && !r.Done && !g.queue.Rescue && !g.both {
 		return
 	}
 	for i := range g.queue.Items {
@@ -67,7 +73,7 @@ func (g *gated) Moved(w *World, r *Run) {
 		if it.ID != e.id || it.Epoch != e.epoch {
 			continue
 		}
-		it.Facts.Failing, it.Facts.Complete = r.Failed, r.Done
+		it.Facts.Failing, it.Facts.Complete, it.Facts.Retrying = r.Failed, r.Done, r.again > 0
 		if r.Failed {
 			it.Facts.Reason = "a job failed"
 		}
@@ -116,6 +122,7 @@ func (g *gated) settle(w *World) {
 	for {
 		actions := gate.Plan(g.queue)
 		if len(actions) == 0 && !g.prepare(w) {
+			g.assume(w)
 			return
 		}
 		for _, a := range actions {
@@ -172,10 +179,15 @@ func (g *gated) prepare(w *World) bool {
 		}
 		some = true
 		e.epoch = it.Epoch
-		e.run = w.Start(e.number, e.change)
+		if e.run = g.came(w, it); e.run == nil {
+			e.run = w.Start(e.number, e.change)
+		}
 		e.run.broken = g.broken(it)
 		g.byRun[e.run] = e
-		it.Facts = gate.Facts{Prepared: true, Jobs: len(e.run.builds), Votes: g.votes(e.run)}
+		it.Facts = gate.Facts{Prepared: true, Jobs: len(e.run.builds), Failing: e.run.Failed, Complete: e.run.Done, Votes: g.votes(e.run)}
+		if e.run.Failed {
+			it.Facts.Reason = "a job failed"
+		}
 	}
 	return some
 }
@@ -195,6 +207,7 @@ func (g *gated) perform(w *World, a gate.Action) {
 			it.Host.Known = true
 		case gate.Merge:
 			it.Host.Merged = true
+			e.merged = true
 			if it.Facts.Failing {
 				w.res.res.Rescued++
 			}

@@ -118,6 +118,28 @@ func TestRescue(t *testing.T) {
 	}
 }
 
+// TestBothOutcomes: B fails after 5 minutes, and again after 10. C, on A alone,
+// then begins, or is halfway.
+func TestBothOutcomes(t *testing.T) {
+	for name, c := range map[string]struct {
+		nodes int
+		want  string
+	}{
+		"zuul+retry": {0, "merged 2 in 20m00s; builds 5, 1 discarded; 0.67 node-hours, 0.17 discarded; ejected 0 falsely, 1 rightly; peak 3; map[a change ahead failed:1 a failed build is run again:1]"},
+		"zuul+both":  {0, "merged 2 in 15m00s; builds 5, 1 discarded; 0.67 node-hours, 0.17 discarded; ejected 0 falsely, 1 rightly; peak 4; map[a change ahead failed:1 a failed build is run again:1]"},
+		// No node is idle: it begins when the others are done.
+		"zuul+both ": {3, "merged 2 in 20m00s; builds 5, 1 discarded; 0.67 node-hours, 0.17 discarded; ejected 0 falsely, 1 rightly; peak 3; map[a change ahead failed:1 a failed build is run again:1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plain, o, ok := Variant(strings.TrimSpace(name), options())
+			o.Nodes = c.nodes
+			if diff := cmp.Diff(c.want, summary(Simulate(parsed(t, three), plain, o))); diff != "" || !ok {
+				t.Errorf("%v %s", ok, diff)
+			}
+		})
+	}
+}
+
 // TestExpedite: what is urgent waits less, and nobody's build is run again for it.
 func TestExpedite(t *testing.T) {
 	text := ""
@@ -136,7 +158,7 @@ func TestExpedite(t *testing.T) {
 }
 
 func TestVariants(t *testing.T) {
-	for name, want := range map[string]bool{"zuul": true, "serial+retry": true, "zuul+retry+rescue": true, "optimistic+rescue": true,
+	for name, want := range map[string]bool{"zuul": true, "serial+retry": true, "zuul+retry+rescue": true, "optimistic+rescue": true, "zuul+both": true, "batch+both": false,
 		"serial+rescue": false, "zuul+": false, "zuul+magic": false, "zuul+retry+": false} {
 		if _, _, ok := Variant(name, Options{}); ok != want {
 			t.Errorf("%s: %v", name, ok)

@@ -25,6 +25,8 @@ type Run struct {
 	builds  []*build
 	left    int
 	retried int
+	// again is how many failed builds are run again now.
+	again int
 	// priority of its builds: the lower one gets nodes first.
 	priority int
 	ended    bool
@@ -42,6 +44,8 @@ type build struct {
 	running  bool
 	over     bool
 	failed   bool
+	// again: it failed, and is run again.
+	again bool
 }
 
 // World is the clock, the nodes and the counts.
@@ -166,12 +170,22 @@ func (w *World) end(b *build, attempt int) {
 			b.attempt++
 			r.retried = max(r.retried, b.attempt)
 			w.res.restart("a failed build is run again", 1)
+			if !b.again {
+				b.again = true
+				r.again++
+			}
 			w.ask(b)
+			if w.opts.Both {
+				w.policy.Moved(w, r)
+			}
 			return
 		}
 		r.Failed, b.failed = true, true
 	}
 	b.over = true
+	if b.again {
+		b.run.again--
+	}
 	b.run.left--
 	if b.run.left == 0 {
 		w.complete(b.run)
