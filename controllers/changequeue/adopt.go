@@ -49,6 +49,7 @@ func (s *scope) adopt(next gate.Queue, actions []gate.Action, now time.Time) {
 		s.queue.Status.WindowSet = true
 	}
 	s.queue.Status.Items = entries
+	s.dropAlternatives()
 	s.queue.Status.Length = int32(len(entries))
 	s.queue.Status.Window = int32(next.Window.Size)
 	for _, e := range entries {
@@ -70,6 +71,15 @@ func (s *scope) alternatives() {
 		}
 		s.queue.Status.Alternatives = append(s.queue.Status.Alternatives, place)
 	}
+}
+
+// dropAlternatives forgets what has come, or cannot come any more. The places may
+// be stored before it is known what the new ones are.
+func (s *scope) dropAlternatives() {
+	s.queue.Status.Alternatives = slices.DeleteFunc(slices.Clone(s.queue.Status.Alternatives), func(a gozer.AlternativePlace) bool {
+		e := s.entry(a.Item)
+		return e.Epoch == 0 || e.Epoch >= a.Epoch || !e.Active
+	})
 }
 
 // standsOnMerged says whether an alternative that is being tested stands on what

@@ -7,6 +7,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/naming"
@@ -38,14 +40,40 @@ func (r *Reconciler) prepareAlternative(ctx context.Context, s *scope) error {
 	if err := r.create(ctx, alt, p); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	for _, a := range s.alternatives {
-		if a.Ahead == s.item.Name && a.AheadEpoch == place.Epoch {
-			behind := &gozer.QueueItem{}
-			behind.Namespace, behind.Name = s.item.Namespace, a.Item
-			r.early.tell(ctx, event.GenericEvent{Object: behind})
+	return nil
+}
+
+// assuming are the items whose alternatives stand on one that is made now. Only
+// when it can be seen can they go on, so it is its watch that tells.
+func (r *Reconciler) assuming(ctx context.Context, obj client.Object) []reconcile.Request {
+	b, ok := obj.(*gozer.BuildSet)
+	if !ok {
+		return nil
+	}
+	var q gozer.ChangeQueue
+	if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.Queue}, &q); err != nil {
+		return nil // without a queue nobody waits
+	}
+	var out []reconcile.Request
+	for _, a := range q.Status.Alternatives {
+		if a.Ahead == b.Spec.Item {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: b.Namespace, Name: a.Item}})
 		}
 	}
-	return nil
+	return out
+}
+
+// alternativeMade is when an alternative can be seen.
+func alternativeMade() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool {
+			b, ok := e.Object.(*gozer.BuildSet)
+			return ok && b.Spec.Alternative
+		},
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // gatherAssumed reads the state that an alternative stands on: an item's own, or
@@ -57,7 +85,7 @@ func (r *Reconciler) gatherAssumed(ctx context.Context, s *scope) (bool, error) 
 	}
 	var b gozer.BuildSet
 	if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: alternativeName(s.entries, ahead)}, &b); err != nil {
-		return false, client.IgnoreNotFound(err) // it tells when it is made
+		return false, client.IgnoreNotFound(err) // its watch tells when it is made
 	}
 	var a gozer.QueueItem
 	if err := r.Get(ctx, client.ObjectKey{Namespace: s.item.Namespace, Name: ahead.Item}, &a); err != nil {

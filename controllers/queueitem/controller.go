@@ -54,6 +54,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.QueueItem{}, builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(r.itemsOn), builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(activeItems)).
+		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(r.assuming), builder.WithPredicates(alternativeMade())).
 		WatchesRawSource(r.early.source()).
 		WithOptions(retry.Options(r.Workers)).
 		Complete(r)
