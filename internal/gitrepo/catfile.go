@@ -125,12 +125,12 @@ func (o *objectReader) end() {
 var errTooLarge = errors.New("the object is too large")
 
 // kind of an object; empty when it is not there.
-func (o *objectReader) kind(ctx context.Context, id string) (kind string, size int64, err error) {
+func (o *objectReader) kind(ctx context.Context, id string) (kind string, err error) {
 	err = o.with(ctx, func(c *catFile) (err error) {
-		kind, size, err = c.ask("info", id)
+		kind, _, err = c.ask("info", id)
 		return err
 	})
-	return kind, size, err
+	return kind, err
 }
 
 // read gives an object; its kind is empty when it is not there.

@@ -15,7 +15,11 @@ import (
 )
 
 // Want is a commit and, if known, a ref of the remote that it was last seen at.
-type Want struct{ Commit, Ref string }
+type Want struct {
+	Commit, Ref string
+	// Any kind of object will do: tags name others, too.
+	Any bool
+}
 
 const fetchedRefs = "refs/gozer/fetched/"
 
@@ -92,13 +96,13 @@ func (m *Mirror) missing(ctx context.Context, wants []Want) ([]Want, error) {
 		if _, ok := m.known.commits.Get(w.Commit); ok {
 			continue
 		}
-		kind, _, err := m.objects.kind(ctx, w.Commit)
+		kind, err := m.objects.kind(ctx, w.Commit)
 		switch {
 		case err != nil:
 			return nil, err
 		case kind == "":
 			missing = append(missing, w)
-		case kind != "commit":
+		case kind != "commit" && !w.Any:
 			return nil, invalid(fmt.Errorf("%s is a %s, not a commit", w.Commit, kind))
 		}
 	}
@@ -170,11 +174,15 @@ func said(err error, pattern *regexp.Regexp) string {
 
 // fetchedRef is where a fetched ref is kept. A hash, because a remote may
 // rename branch "a" to "a/b" and both may be known here. Branches ("h-") are
-// kept for good, since they make fetches small; changes ("c-") are swept.
+// kept for good, since they make fetches small, and so are tags ("t-"), which
+// seldom move; changes ("c-") are swept.
 func fetchedRef(ref string) string {
 	kind := "c-"
-	if strings.HasPrefix(ref, "refs/heads/") {
+	switch {
+	case strings.HasPrefix(ref, "refs/heads/"):
 		kind = "h-"
+	case strings.HasPrefix(ref, "refs/tags/"):
+		kind = "t-"
 	}
 	sum := sha256.Sum256([]byte(ref))
 	return fetchedRefs + kind + hex.EncodeToString(sum[:20])

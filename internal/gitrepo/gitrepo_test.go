@@ -14,6 +14,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/repostate"
 )
 
 var api = model.Project{Connection: "forge", Hostname: "forge.example", Name: "acme/api"}
@@ -398,14 +399,13 @@ func TestRefsAreOurs(t *testing.T) {
 		"state":                  {map[string]string{StateRef("abc"): head}, true},
 		"two":                    {map[string]string{StateRef("a"): head, StateRef("b"): head}, true},
 		"one of two is bad":      {map[string]string{StateRef("c"): head, "refs/heads/main": head}, false},
-		"no such commit":         {map[string]string{StateRef("d"): gone}, false},
 		"with a second command":  {map[string]string{"refs/gozer/x\x00\x00\x00delete refs/gozer/state/abc": head}, false},
 		"out of the directory":   {map[string]string{"refs/gozer/../../config": head}, false},
 		"not a commit id":        {map[string]string{StateRef("e"): "main"}, false},
 		"deleting by a zero id?": {map[string]string{StateRef("abc"): "0000000000000000000000000000000000000000x"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := m.UpdateRefs(t.Context(), tc.refs); (err == nil) != tc.ok {
+			if err := m.KeepCommits(tc.refs); (err == nil) != tc.ok {
 				t.Errorf("error %v, want ok = %v", err, tc.ok)
 			}
 			for ref, want := range tc.refs {
@@ -460,7 +460,7 @@ func TestKilledGitLeavesNoLocksForTheNextProcess(t *testing.T) {
 	}
 	_ = m.store.Close()
 	m = newMirror(t, Options{Root: root})
-	if err := m.UpdateRefs(t.Context(), map[string]string{StateRef("abc"): head}); err != nil {
+	if err := m.KeepCommits(map[string]string{StateRef("abc"): head}); err != nil {
 		t.Error(err)
 	}
 }
@@ -471,18 +471,18 @@ func TestSweepAndGC(t *testing.T) {
 	m := newMirror(t, Options{})
 	fetchHead(t, m, r, head)
 	refs := map[string]string{StateRef("old"): head, StateRef("new"): head}
-	if err := m.UpdateRefs(t.Context(), refs); err != nil {
+	if err := m.KeepCommits(refs); err != nil {
 		t.Fatal(err)
 	}
 	old, young := Scope{"acme", "old"}, Scope{"acme", "young"}
 	for _, sc := range []Scope{old, young} {
-		if err := m.Publish(t.Context(), sc, "main", map[string]string{"main": head, "feature/x": head}); err != nil {
+		if err := m.Publish(sc, "main", repostate.Refs{{Name: "refs/heads/feature/x", Object: head}, {Name: "refs/heads/main", Object: head}}, []string{head}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	past := time.Now().Add(-time.Hour)
-	for _, ref := range []string{StateRef("old"), old.refPrefix() + "HEAD"} {
-		if err := os.Chtimes(filepath.Join(m.dir, filepath.FromSlash(ref)), past, past); err != nil {
+	for _, path := range []string{filepath.Join(m.dir, filepath.FromSlash(StateRef("old"))), filepath.Join(publishedDir(m.dir, old), "HEAD")} {
+		if err := os.Chtimes(path, past, past); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -503,7 +503,7 @@ func TestSweepAndGC(t *testing.T) {
 	if _, err := m.store.Served(old, api.Hostname, api.Name); err == nil {
 		t.Error("the old scope is served still")
 	}
-	if _, err := os.Stat(filepath.Join(m.dir, filepath.FromSlash(old.refPrefix()))); err == nil {
+	if _, err := os.Stat(publishedDir(m.dir, old)); err == nil {
 		t.Error("the old scope's directory is there still")
 	}
 	if _, err := m.store.Served(young, api.Hostname, api.Name); err != nil {

@@ -41,12 +41,13 @@ func (m *Mirror) writeObject(kind string, content []byte) (oid, error) {
 }
 
 // writeFile puts a file in its place, whole and on disk. What a killed process
-// leaves begins with tmp_: removeStale knows it, and so does git.
+// leaves begins with tmp_: removeStale knows it, and so does git, which takes no
+// file that ends with .lock for a ref.
 func (m *Mirror) writeFile(dir, path string, content []byte, mode fs.FileMode) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "tmp_obj_")
+	f, err := os.CreateTemp(dir, "tmp_obj_*.lock")
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package gitrepo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/mergeplan"
+	"github.com/gozer-dev/gozer/internal/repostate"
 )
 
 // RemoteBranches are the branches of a remote at one moment.
@@ -20,19 +22,53 @@ const maxBranches = 50_000
 
 // ListRemoteBranches asks the remote, now.
 func (m *Mirror) ListRemoteBranches(ctx context.Context, remote Remote) (RemoteBranches, error) {
-	if err := remote.check(m.store.opts.AllowFile); err != nil {
-		return RemoteBranches{}, invalid(err)
-	}
-	out, _, err := m.run(ctx, command{
-		args:    []string{"ls-remote", "--quiet", "--symref", "--end-of-options", remote.URL, "HEAD", "refs/heads/*"},
-		config:  remote.config(),
-		redact:  remote.redact,
-		timeout: m.store.opts.NetworkTimeout,
-	})
+	out, err := m.lsRemote(ctx, remote, "--symref", "HEAD", "refs/heads/*")
 	if err != nil {
 		return RemoteBranches{}, err
 	}
 	return parseBranches(out)
+}
+
+// ListRemoteRefs asks the remote, now, for its branches and tags.
+func (m *Mirror) ListRemoteRefs(ctx context.Context, remote Remote) (repostate.State, error) {
+	out, err := m.lsRemote(ctx, remote, "--symref", "HEAD", "refs/heads/*", "refs/tags/*")
+	if err != nil {
+		return repostate.State{}, err
+	}
+	branch, refs := "", make([]repostate.Ref, 0, bytes.Count(out, []byte{'\n'}))
+	for _, line := range splitOutput(out, '\n') {
+		value, ref, _ := strings.Cut(line, "\t")
+		if target, symbolic := strings.CutPrefix(value, "ref: refs/heads/"); symbolic && ref == "HEAD" {
+			branch = target
+			continue
+		}
+		if tag, peeled := strings.CutSuffix(ref, "^{}"); peeled {
+			if n := len(refs) - 1; n >= 0 && refs[n].Name == tag {
+				refs[n].Peeled = value
+			}
+			continue
+		}
+		refs = append(refs, repostate.Ref{Name: ref, Object: value})
+	}
+	return repostate.New(m.Project, branch, refs), nil
+}
+
+// lsRemote asks the remote for refs that fit patterns; the first of them may be an option.
+func (m *Mirror) lsRemote(ctx context.Context, remote Remote, patterns ...string) ([]byte, error) {
+	if err := remote.check(m.store.opts.AllowFile); err != nil {
+		return nil, invalid(err)
+	}
+	args := []string{"ls-remote", "--quiet"}
+	if len(patterns) > 0 && strings.HasPrefix(patterns[0], "--") {
+		args, patterns = append(args, patterns[0]), patterns[1:]
+	}
+	out, _, err := m.run(ctx, command{
+		args:    append(append(args, "--end-of-options", remote.URL), patterns...),
+		config:  remote.config(),
+		redact:  remote.redact,
+		timeout: m.store.opts.NetworkTimeout,
+	})
+	return out, err
 }
 
 func parseBranches(out []byte) (RemoteBranches, error) {
@@ -60,15 +96,7 @@ func parseBranches(out []byte) (RemoteBranches, error) {
 // ResolveRemote finds what names stand for on a remote: refs, branches, tags,
 // or ids of commits, which are taken as they are.
 func (m *Mirror) ResolveRemote(ctx context.Context, remote Remote, wanted []string) ([]Want, error) {
-	if err := remote.check(m.store.opts.AllowFile); err != nil {
-		return nil, invalid(err)
-	}
-	out, _, err := m.run(ctx, command{
-		args:    []string{"ls-remote", "--quiet", "--end-of-options", remote.URL},
-		config:  remote.config(),
-		redact:  remote.redact,
-		timeout: m.store.opts.NetworkTimeout,
-	})
+	out, err := m.lsRemote(ctx, remote)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ const (
 // fetched changes and published scopes. It gives the digests of the states
 // that are gone. A ref's age is that of its file: refs are never packed.
 func (m *Mirror) Sweep(ctx context.Context, states, scopes time.Time) ([]string, error) {
-	old, err := m.oldRefs(ctx, []string{stateRefs, fetchedRefs + "c-*", fetchedRefs + "s-*"}, states)
+	old, err := m.oldRefs(ctx, []string{stateRefs, frozenRefs, fetchedRefs + "c-*", fetchedRefs + "s-*"}, states)
 	if err != nil {
 		return nil, err
 	}
@@ -57,28 +57,6 @@ func (m *Mirror) refTime(ref string) time.Time {
 	return time.Now()
 }
 
-func (m *Mirror) sweepScopes(ctx context.Context, before time.Time) error {
-	heads, err := filepath.Glob(filepath.Join(m.dir, "refs/namespaces/*/refs/namespaces/*/HEAD"))
-	if err != nil {
-		return err
-	}
-	for _, head := range heads {
-		if st, err := os.Stat(head); err != nil || !st.ModTime().Before(before) {
-			continue
-		}
-		buildset := filepath.Dir(head)
-		tenant := filepath.Dir(filepath.Dir(filepath.Dir(buildset)))
-		scope, err := ParseScope(filepath.Base(tenant) + "/" + filepath.Base(buildset))
-		if err != nil {
-			continue
-		}
-		if err := m.Unpublish(ctx, scope); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Maintain repacks a mirror that has become scattered. Refs stay loose, since
 // their age is read from their files.
 func (m *Mirror) Maintain(ctx context.Context) error {
@@ -108,4 +86,5 @@ func (m *Mirror) forget() {
 	m.objects.reset()
 	m.known.commits.Clear()
 	m.known.trees.Clear()
+	m.known.frozen.Clear()
 }

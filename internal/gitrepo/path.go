@@ -96,12 +96,6 @@ func scopeName(s string) bool {
 
 func (s Scope) String() string { return s.Tenant + "/" + s.BuildSet }
 
-// refPrefix is where the scope's refs are kept; git expands GIT_NAMESPACE
-// "<tenant>/<buildset>" to the same.
-func (s Scope) refPrefix() string {
-	return "refs/namespaces/" + s.Tenant + "/refs/namespaces/" + s.BuildSet + "/"
-}
-
 func clip(s string) string {
 	const most = 80
 	if len(s) > most {

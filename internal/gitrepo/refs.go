@@ -19,54 +19,31 @@ const stateRefs = "refs/gozer/state/"
 // StateRef is where the state of a digest is kept from gc.
 func StateRef(digest string) string { return stateRefs + digest }
 
-// KeepStates sets the refs that keep states from gc. Each is a file of its own,
-// in the way of git: locked by its name, and there whole.
+// KeepStates sets the refs that keep states from gc, by digest.
 func (m *Mirror) KeepStates(states map[string]string) error {
-	var errs []error
+	refs := make(map[string]string, len(states))
 	for digest, commit := range states {
-		ref := StateRef(digest)
+		refs[StateRef(digest)] = commit
+	}
+	return m.KeepCommits(refs)
+}
+
+// KeepCommits sets refs without a process of git. Each is a file of its own, and
+// there whole; of two that are written at once, one stays.
+func (m *Mirror) KeepCommits(refs map[string]string) error {
+	for ref, commit := range refs {
 		if err := errors.Join(mergeplan.CheckCommit(commit), checkOwnRef(ref)); err != nil {
 			return invalid(err)
 		}
-		errs = append(errs, m.writeRef(ref, commit))
 	}
-	return errors.Join(errs...)
-}
-
-func (m *Mirror) writeRef(ref, commit string) error {
-	path := filepath.Join(m.dir, filepath.FromSlash(ref))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("ref %s: %w", ref, err)
-	}
-	_, err = f.WriteString(commit + "\n")
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("ref %s: %w", ref, err), os.Remove(f.Name()))
-	}
-	return nil
-}
-
-// UpdateRefs sets refs to commits, all or none.
-func (m *Mirror) UpdateRefs(ctx context.Context, refs map[string]string) error {
-	if len(refs) == 0 {
-		return nil
-	}
-	var in bytes.Buffer
 	var errs []error
 	for ref, commit := range refs {
-		errs = append(errs, mergeplan.CheckCommit(commit), checkOwnRef(ref))
-		fmt.Fprintf(&in, "update %s\x00%s\x00\x00", ref, commit)
+		path := filepath.Join(m.dir, filepath.FromSlash(ref))
+		if err := m.writeFile(filepath.Dir(path), path, []byte(commit+"\n"), 0o600); err != nil {
+			errs = append(errs, fmt.Errorf("ref %s: %w", ref, err))
+		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return invalid(err)
-	}
-	return m.updateRef(ctx, &in)
+	return errors.Join(errs...)
 }
 
 // DeleteRefs deletes refs, all or none; those that do not exist do no harm.
@@ -93,11 +70,11 @@ func (m *Mirror) updateRef(ctx context.Context, in *bytes.Buffer) error {
 
 // checkOwnRef: a mirror has no other refs than these.
 func checkOwnRef(ref string) error {
-	if !strings.HasPrefix(ref, "refs/gozer/") && !strings.HasPrefix(ref, "refs/namespaces/") {
-		return fmt.Errorf("%q is neither under refs/gozer/ nor refs/namespaces/", clip(ref))
+	if !strings.HasPrefix(ref, "refs/gozer/") {
+		return fmt.Errorf("%q is not under refs/gozer/", clip(ref))
 	}
-	const room = 600 // a namespace comes on top of a branch's length
-	if len(ref) > room || strings.ContainsAny(ref, "\x00\n ") || strings.Contains(ref, "..") {
+	const most = 600 // the names of a tenant and a buildset
+	if len(ref) > most || strings.ContainsAny(ref, "\x00\n ") || strings.Contains(ref, "..") {
 		return fmt.Errorf("%q is not a ref name", clip(ref))
 	}
 	return nil
@@ -124,76 +101,4 @@ func (m *Mirror) ResolveRef(ctx context.Context, ref string) (string, error) {
 func (m *Mirror) TouchRef(ref string) {
 	now := time.Now()
 	_ = os.Chtimes(filepath.Join(m.dir, filepath.FromSlash(ref)), now, now)
-}
-
-// Publish makes commits readable under a scope, as branches; head is the
-// branch that a clone checks out. Doing it again changes nothing.
-func (m *Mirror) Publish(ctx context.Context, scope Scope, head string, branches map[string]string) error {
-	prefix := scope.refPrefix()
-	refs := make(map[string]string, len(branches))
-	for branch, commit := range branches {
-		if err := mergeplan.CheckBranch(branch); err != nil {
-			return invalid(err)
-		}
-		refs[prefix+"refs/heads/"+branch] = commit
-	}
-	if err := m.UpdateRefs(ctx, refs); err != nil {
-		return err
-	}
-	for ref := range refs {
-		m.TouchRef(ref)
-	}
-	// HEAD comes last: Served takes it as the sign that all is there.
-	_, _, err := m.run(context.WithoutCancel(ctx), command{
-		args: []string{"symbolic-ref", prefix + "HEAD", prefix + "refs/heads/" + head},
-	})
-	if err == nil {
-		m.TouchRef(prefix + "HEAD")
-	}
-	return err
-}
-
-// Unpublish takes everything of a scope away.
-func (m *Mirror) Unpublish(ctx context.Context, scope Scope) error {
-	prefix := scope.refPrefix()
-	dir := filepath.Join(m.dir, filepath.FromSlash(prefix))
-	if !m.mayHaveRefs(dir) {
-		return nil
-	}
-	out, _, err := m.run(ctx, command{args: []string{"for-each-ref", "--format=%(refname)", prefix + "refs"}})
-	if err != nil {
-		return err
-	}
-	// HEAD goes first: without it, nothing is served.
-	refs := append([]string{prefix + "HEAD"}, splitOutput(out, '\n')...)
-	for _, part := range [][]string{refs[:1], refs[1:]} {
-		if err := m.DeleteRefs(ctx, part); err != nil {
-			return err
-		}
-	}
-	removeEmptyDirs(dir)
-	return nil
-}
-
-func (m *Mirror) mayHaveRefs(dir string) bool {
-	for _, p := range []string{dir, filepath.Join(m.dir, "packed-refs")} {
-		if _, err := os.Stat(p); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// removeEmptyDirs removes a directory tree as far as it holds no files.
-func removeEmptyDirs(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			removeEmptyDirs(filepath.Join(dir, e.Name()))
-		}
-	}
-	_ = os.Remove(dir) // fails when something is in it, as it should
 }

@@ -184,7 +184,7 @@ func (s *Store) Existing() ([]*Mirror, error) {
 	return found, err
 }
 
-// Served finds the mirror of a canonical project in which a scope has refs.
+// Served finds the mirror of a canonical project in which something is published for a scope.
 func (s *Store) Served(scope Scope, host, name string) (*Mirror, error) {
 	if err := checkCanonical(host, name); err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (s *Store) Served(scope Scope, host, name string) (*Mirror, error) {
 	defer s.mu.Unlock()
 	for _, c := range connections {
 		dir := mirrorPath(s.opts.Root, model.Project{Connection: c.Name(), Hostname: host, Name: name})
-		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(scope.refPrefix()), "HEAD")); err != nil {
+		if _, err := os.Stat(filepath.Join(publishedDir(dir, scope), "HEAD")); err != nil {
 			continue
 		}
 		if m := s.existing(dir); m != nil {

@@ -17,9 +17,10 @@ import (
 const (
 	// maxTreeBytes of one directory that is merged here: some 500,000 files.
 	maxTreeBytes = 32 << 20
-	// cachedTrees and cachedCommits of one mirror.
+	// What is remembered of one mirror.
 	cachedTrees   = 1_000
 	cachedCommits = 10_000
+	cachedFrozen  = 100
 )
 
 // oid is an object id; zero is none.
@@ -117,10 +118,14 @@ type commitInfo struct {
 type objectCache struct {
 	trees   *lru.Cache[oid, []treeEntry]
 	commits *lru.Cache[string, commitInfo]
+	// frozen has the commits that keep frozen repositories, by digest.
+	frozen *lru.Cache[string, string]
 }
 
 func newObjectCache() objectCache {
-	return objectCache{trees: lru.New[oid, []treeEntry](cachedTrees), commits: lru.New[string, commitInfo](cachedCommits)}
+	return objectCache{
+		trees: lru.New[oid, []treeEntry](cachedTrees), commits: lru.New[string, commitInfo](cachedCommits), frozen: lru.New[string, string](cachedFrozen),
+	}
 }
 
 // tree reads a directory; the zero id is an empty one. The result must not be changed.

@@ -28,11 +28,10 @@ var uploadConfig = []configPair{
 // pushes and the dumb protocol are refused. The caller has checked who asks.
 //
 // What keeps one buildset from reading the objects of another, which lie in
-// the same repository, is protocol version 0: there, git checks that every
-// wanted object is reachable from a ref that it advertised, and it advertises
-// the scope's namespace only. In version 2 a client may ask for any object
-// that the repository has. The client's Git-Protocol header is therefore not
-// handed on.
+// the same mirror, is protocol version 0: there, git checks that every wanted
+// object is reachable from a ref that it advertised, and the scope's repository
+// has no others. In version 2 a client may ask for any object. Its Git-Protocol
+// header is therefore not handed on.
 func (m *Mirror) ServeUploadPack(w http.ResponseWriter, r *http.Request, scope Scope, service string) {
 	w.Header().Set("Cache-Control", "no-cache")
 	switch {
@@ -94,10 +93,10 @@ func (m *Mirror) upload(w http.ResponseWriter, r *http.Request, scope Scope) err
 
 func (m *Mirror) uploadPack(ctx context.Context, scope Scope, in io.Reader, out io.Writer, flags ...string) ([]byte, error) {
 	args := append([]string{"upload-pack", "--strict", "--stateless-rpc"}, flags...)
-	said, _, err := m.run(ctx, command{
-		args:    append(args, m.dir),
+	dir := publishedDir(m.dir, scope)
+	said, _, err := m.store.run(ctx, dir, command{
+		args:    append(args, dir),
 		config:  uploadConfig,
-		env:     []string{"GIT_NAMESPACE=" + scope.String()},
 		stdin:   in,
 		stdout:  out,
 		timeout: m.store.opts.NetworkTimeout,

@@ -6,6 +6,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/gitrepo"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/repostate"
 )
 
 // Merger is what controllers use. Every method can be repeated at any time.
@@ -17,6 +18,8 @@ type Merger interface {
 	Release(ctx context.Context, scope string) error
 	// Branches asks the code host which branches there are, now.
 	Branches(ctx context.Context, project model.Project) (BranchList, error)
+	// Refs asks the code host where all branches and tags are, now, and fetches them.
+	Refs(ctx context.Context, project model.Project) (repostate.State, error)
 	// Tip asks the code host for the head of a branch, now, and fetches it.
 	Tip(ctx context.Context, project model.Project, branch string) (Commit, error)
 	// Files reads files of a commit.
@@ -34,6 +37,10 @@ type PrepareRequest struct {
 	// Scope is "<tenant>/<buildset>", or empty to publish nothing.
 	Scope   string            `json:"scope,omitempty"`
 	Request mergeplan.Request `json:"request"`
+	// Repositories are published with what they had when Refs was asked; the
+	// branches of the prepared state come before theirs. Of other projects, only
+	// the branches of the state are published.
+	Repositories []repostate.State `json:"repositories,omitempty"`
 }
 
 // BranchList are the branches of a project at one moment.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/repostate"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
@@ -62,6 +63,11 @@ func (c *Client) Release(ctx context.Context, scope string) error {
 // Branches implements Merger.
 func (c *Client) Branches(ctx context.Context, p model.Project) (BranchList, error) {
 	return post[BranchList](ctx, c, "branches", projectRequest{Project: p})
+}
+
+// Refs implements Merger.
+func (c *Client) Refs(ctx context.Context, p model.Project) (repostate.State, error) {
+	return post[repostate.State](ctx, c, "refs", projectRequest{Project: p})
 }
 
 // Tip implements Merger.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/gitrepo"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/repostate"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
@@ -40,6 +41,9 @@ func Handler(s *Service, key token.Key, log *slog.Logger) http.Handler {
 	}))
 	mux.Handle("POST /v1/branches", call(key, log, func(ctx context.Context, r projectRequest) (BranchList, error) {
 		return s.Branches(ctx, r.Project)
+	}))
+	mux.Handle("POST /v1/refs", call(key, log, func(ctx context.Context, r projectRequest) (repostate.State, error) {
+		return s.Refs(ctx, r.Project)
 	}))
 	mux.Handle("POST /v1/tip", call(key, log, func(ctx context.Context, r projectRequest) (Commit, error) {
 		return s.Tip(ctx, r.Project, r.Branch)

@@ -25,6 +25,7 @@ import (
 // served is a merger behind HTTP.
 type served struct {
 	*Service
+	root   string // of the mirrors
 	key    token.Key
 	url    string
 	client *Client
@@ -32,11 +33,12 @@ type served struct {
 
 func serve(t *testing.T, r Remotes) *served {
 	t.Helper()
-	s, _ := newService(t, t.TempDir(), r)
+	root := t.TempDir()
+	s, _ := newService(t, root, r)
 	key := token.NewKey()
 	srv := httptest.NewServer(Handler(s, key, slog.New(slog.DiscardHandler)))
 	t.Cleanup(srv.Close)
-	return &served{Service: s, key: key, url: srv.URL, client: NewClient(srv.URL, key)}
+	return &served{Service: s, root: root, key: key, url: srv.URL, client: NewClient(srv.URL, key)}
 }
 
 // gitURL is where a scope reads a project, with a token in it.
@@ -54,6 +56,7 @@ func TestClientGivesWhatTheServiceGives(t *testing.T) {
 			return m.Prepare(ctx, PrepareRequest{Scope: "acme/bs", Request: q.request()})
 		},
 		"branches": func(m Merger) (any, error) { return m.Branches(ctx, api) },
+		"refs":     func(m Merger) (any, error) { return m.Refs(ctx, api) },
 		"tip":      func(m Merger) (any, error) { return m.Tip(ctx, api, "main") },
 		"files":    func(m Merger) (any, error) { return m.Files(ctx, files) },
 		"release":  func(m Merger) (any, error) { return nil, m.Release(ctx, "acme/bs") },

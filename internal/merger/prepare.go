@@ -41,7 +41,7 @@ func (s *Service) Prepare(ctx context.Context, req PrepareRequest) (mergeplan.Re
 			return mergeplan.Result{}, badRequest(err)
 		}
 	}
-	projects, err := s.openAll(ctx, req.Request)
+	projects, err := s.openAll(ctx, req)
 	if err != nil {
 		return mergeplan.Result{}, classify(err)
 	}
@@ -58,7 +58,7 @@ func (s *Service) Prepare(ctx context.Context, req PrepareRequest) (mergeplan.Re
 		return result, nil
 	}
 	if req.Scope != "" {
-		err = each(ctx, projects, func(ctx context.Context, p *project) error { return publish(ctx, scope, p) })
+		err = s.publish(ctx, scope, req.Repositories, projects)
 	}
 	if err != nil {
 		return mergeplan.Result{}, classify(err)
@@ -76,15 +76,22 @@ func each(ctx context.Context, projects []*project, do func(context.Context, *pr
 	return g.Wait()
 }
 
-func (s *Service) openAll(ctx context.Context, req mergeplan.Request) ([]*project, error) {
+func (s *Service) openAll(ctx context.Context, req PrepareRequest) ([]*project, error) {
+	var all []model.Project
+	for _, c := range mergeplan.Chains(req.Request) {
+		all = append(all, c.Project)
+	}
+	for _, r := range req.Repositories {
+		all = append(all, r.Project)
+	}
 	var projects []*project
 	seen := map[model.Project]bool{}
-	for _, c := range mergeplan.Chains(req) {
-		if seen[c.Project] {
+	for _, name := range all {
+		if seen[name] {
 			continue
 		}
-		seen[c.Project] = true
-		m, r, err := s.open(ctx, c.Project)
+		seen[name] = true
+		m, r, err := s.open(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -240,12 +247,4 @@ func combine(req mergeplan.Request, projects []*project) mergeplan.Result {
 		r.Steps = r.Steps[:r.Conflict.Step+1]
 	}
 	return r
-}
-
-func publish(ctx context.Context, scope gitrepo.Scope, p *project) error {
-	branches := map[string]string{}
-	for _, st := range p.states {
-		branches[st.Branch] = st.Commit
-	}
-	return p.mirror.Publish(ctx, scope, mergeplan.HeadBranch(p.chains), branches)
 }
