@@ -76,13 +76,14 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Now: now},
 		"changequeue": &changequeue.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Tips: o.Merger,
 			Recorder: events, WebURL: o.Build.WebURL, Now: now},
-		"failures":    &changequeue.Failures{Client: c, Recorder: events, Now: now},
-		"queueitem":   &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
-		"buildset":    &buildset.Reconciler{Client: c, Now: now},
-		"build":       &build.Reconciler{Client: c, Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Workers: buildWorkers},
-		"noderequest": &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Relative: o.RelativePriority, Now: now},
-		"items":       &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
-		"events":      &cleanup.Events{Client: c, Keep: o.EventTTL, Now: now},
+		"failures":     &changequeue.Failures{Client: c, Recorder: events, Now: now},
+		"queueitem":    &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
+		"buildset":     &buildset.Reconciler{Client: c, Now: now},
+		"build":        &build.Reconciler{Client: c, Live: mgr.GetAPIReader(), Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Workers: buildWorkers},
+		"noderequest":  &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Relative: o.RelativePriority, Now: now},
+		"items":        &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
+		"repositories": &cleanup.Repositories{Client: c, Keep: o.ItemTTL, Now: now},
+		"events":       &cleanup.Events{Client: c, Keep: o.EventTTL, Now: now},
 	} {
 		if err := r.SetupWithManager(mgr); err != nil {
 			return fmt.Errorf("controller %s: %w", name, err)

@@ -78,6 +78,11 @@ type FrozenJob struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=atomic
 	RequiredProjects []ProjectRef `json:"requiredProjects,omitempty"`
+	// checkouts are the repositories of the workspace: that of the change, and the required ones.
+	// +optional
+	// +kubebuilder:validation:MaxItems=257
+	// +listType=atomic
+	Checkouts []Checkout `json:"checkouts,omitempty"`
 	// secrets that playbooks of the job get, each once.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
@@ -90,6 +95,23 @@ type FrozenJob struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	Vars *apiextensionsv1.JSON `json:"vars,omitempty"`
+}
+
+// Checkout is what a job gets of a repository: a branch as it is in the buildset's states, or a tag.
+type Checkout struct {
+	// project that the repository is of.
+	Project ProjectRef `json:"project"`
+	// branch that is checked out; empty for a tag.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Branch string `json:"branch,omitempty"`
+	// tag that is checked out, and its commit.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Tag string `json:"tag,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Commit string `json:"commit,omitempty"`
 }
 
 // Playbook is one thing to run.

@@ -28,6 +28,12 @@ type BuildSetSpec struct {
 	// +kubebuilder:validation:MaxItems=512
 	// +listType=atomic
 	States []PreparedState `json:"states"`
+	// repositories of the jobs' workspaces, with the RepositoryState that has all their branches and tags.
+	// Of a branch that is in states, too, jobs see that state.
+	// +optional
+	// +kubebuilder:validation:MaxItems=512
+	// +listType=atomic
+	Repositories []FrozenRepository `json:"repositories,omitempty"`
 	// layout is the digest of the configuration in force for the item.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
@@ -49,6 +55,15 @@ type BuildSetSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Jobs []BuildSetJob `json:"jobs"`
+}
+
+// FrozenRepository is a repository as it was when the state was prepared.
+type FrozenRepository struct {
+	// project that the repository is of.
+	Project ProjectRef `json:"project"`
+	// state is the name of the RepositoryState.
+	// +kubebuilder:validation:MaxLength=253
+	State string `json:"state"`
 }
 
 // BuildSetJob is one job of the graph.

@@ -16,6 +16,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&Pipeline{}, &PipelineList{},
 		&ChangeQueue{}, &ChangeQueueList{},
 		&QueueItem{}, &QueueItemList{},
+		&RepositoryState{}, &RepositoryStateList{},
 		&BuildSet{}, &BuildSetList{},
 		&Build{}, &BuildList{},
 		&NodeRequest{}, &NodeRequestList{},

@@ -58,6 +58,8 @@ type Settings struct {
 // Reconciler of Builds.
 type Reconciler struct {
 	client.Client
+	// Live reads past the cache.
+	Live     client.Reader
 	Merger   merger.Merger
 	History  History
 	Logs     Logs

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/buildspec"
@@ -19,6 +20,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/naming"
 	"github.com/gozer-dev/gozer/internal/podspec"
+	"github.com/gozer-dev/gozer/internal/repostate"
 )
 
 // Scope under which a buildset's state is published.
@@ -39,6 +41,13 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) error {
 			req.Request.Extra = append(req.Request.Extra, model.BranchRef{Project: convert.Project(st.Project), Branch: st.Branch})
 		}
 	}
+	for _, f := range s.set.Spec.Repositories {
+		st, err := r.frozen(ctx, s.set.Namespace, f.State)
+		if err != nil {
+			return err
+		}
+		req.Repositories = append(req.Repositories, st)
+	}
 	result, err := r.Merger.Prepare(ctx, req)
 	if err != nil {
 		return err
@@ -47,6 +56,15 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) error {
 		return &merger.Error{Kind: merger.BadRequest, Message: "the tested state cannot be made again: " + result.Conflict.Message}
 	}
 	return nil
+}
+
+// frozen reads a RepositoryState, past the cache: it may be large, and nothing else needs it.
+func (r *Reconciler) frozen(ctx context.Context, namespace, name string) (repostate.State, error) {
+	var obj gozer.RepositoryState
+	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &obj); err != nil {
+		return repostate.State{}, fmt.Errorf("what the repositories had: %w", err)
+	}
+	return convert.FrozenState(&obj)
 }
 
 // Bounds on how long an executor Pod may exist beyond its job's timeouts.
@@ -108,13 +126,10 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 	for _, step := range s.set.Spec.Steps {
 		out.Items = append(out.Items, change(step.Change))
 	}
-	own := b.Spec.Change
-	for _, st := range s.set.Spec.States {
-		isOwn := st.Project == own.Project && st.Branch == own.Branch
-		required := slices.Contains(job.RequiredProjects, st.Project)
-		if isOwn || required && !hasCheckout(out.Projects, st.Project, own.Branch == st.Branch) {
-			out.Projects = append(out.Projects, buildspec.Checkout{Project: convert.Project(st.Project), Branch: st.Branch, Commit: st.Commit, Required: required})
-		}
+	for _, c := range job.Checkouts {
+		out.Projects = append(out.Projects, buildspec.Checkout{
+			Project: convert.Project(c.Project), Branch: c.Branch, Tag: c.Tag, Commit: commitOf(s.set, c), Required: slices.Contains(job.RequiredProjects, c.Project),
+		})
 	}
 	for _, n := range s.request.Status.Nodes {
 		out.Nodes = append(out.Nodes, buildspec.Node{Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
@@ -128,10 +143,14 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 	return out, nil
 }
 
-// hasCheckout says whether a repository is in the workspace already. The
-// branch of the change's own name comes before others.
-func hasCheckout(list []buildspec.Checkout, p gozer.ProjectRef, sameBranch bool) bool {
-	return !sameBranch && slices.ContainsFunc(list, func(c buildspec.Checkout) bool { return c.Project == convert.Project(p) })
+// commitOf a checkout in the tested state.
+func commitOf(set *gozer.BuildSet, c gozer.Checkout) string {
+	for _, st := range set.Spec.States {
+		if c.Tag == "" && st.Project == c.Project && st.Branch == c.Branch {
+			return st.Commit
+		}
+	}
+	return c.Commit
 }
 
 func groupsOf(nodes []gozer.NodeSpec, name string) []string {

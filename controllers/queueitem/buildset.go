@@ -47,6 +47,10 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	if s.alternative {
 		b.Labels[gozer.LabelAlternative] = "true"
 	}
+	var err error
+	if b.Spec.Repositories, err = r.keepRepositories(ctx, b.Namespace, p.repositories); err != nil {
+		return err
+	}
 	earlier, err := r.earlier(ctx, s)
 	if err != nil {
 		return err
@@ -54,7 +58,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	jobs := jobgraph.InOrder(p.jobs)
 	builds := make([]*gozer.Build, len(jobs))
 	for n, j := range jobs {
-		if builds[n], err = s.build(b, j, p.required(j)); err != nil {
+		if builds[n], err = s.build(b, j, p); err != nil {
 			return err
 		}
 	}
@@ -117,8 +121,8 @@ func (p *prepared) required(j *jobgraph.Job) []model.Project {
 }
 
 // build is the frozen job.
-func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, required []model.Project) (*gozer.Build, error) {
-	frozen, err := convert.FrozenJob(j, func(pb jobgraph.Playbook) string { return commitOf(b, pb) }, required)
+func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.Build, error) {
+	frozen, err := convert.FrozenJob(j, func(pb jobgraph.Playbook) string { return commitOf(b, pb) }, p.required(j), p.checkouts[j])
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type Reconciler struct {
 	Workers int
 
 	early early
+	asked *asked
 }
 
 const (
@@ -50,6 +51,7 @@ const (
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.asked = newAsked()
 	return ctrl.NewControllerManagedBy(mgr).Named("queueitem").
 		For(&gozer.QueueItem{}, builder.WithPredicates(mergeChanged())).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(r.itemsOn), builder.WithPredicates(mergeChanged())).

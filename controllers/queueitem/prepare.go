@@ -27,6 +27,9 @@ type prepared struct {
 	jobs   []*jobgraph.Job
 	states []gozer.PreparedState
 	layout *configsource.Config
+	// repositories of the workspaces, and what each job gets of them.
+	repositories repositories
+	checkouts    map[*jobgraph.Job][]gozer.Checkout
 	// failFast is the project's wish that one failure ends all jobs.
 	failFast bool
 }
@@ -331,7 +334,7 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 	}
 	p.jobs, p.layout, p.failFast = jobs, l, graph.FailFast
 	p.merge.BuildSet = naming.BuildSet(s.item.Name, s.entry.Epoch)
-	p.states, err = r.allStates(ctx, s, p, l, jobs)
+	p.states, err = r.allStates(ctx, s, p)
 	var broken *merger.Error
 	if merger.IsTerminal(err) && errors.As(err, &broken) {
 		p.merge.Jobs, p.merge.BuildSet = 0, ""
@@ -342,15 +345,30 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 }
 
 // allStates adds the branches that jobs need besides those of the changes.
-func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared, l *configsource.Config, jobs []*jobgraph.Job) ([]gozer.PreparedState, error) {
+func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared) ([]gozer.PreparedState, error) {
+	if err := r.freezeRepositories(ctx, s, p); err != nil {
+		return nil, err
+	}
+	p.checkouts = map[*jobgraph.Job][]gozer.Checkout{}
+	for _, j := range p.jobs {
+		var err error
+		if p.checkouts[j], err = s.checkouts(p, j); err != nil {
+			return nil, err
+		}
+	}
 	touched := branchStates(p.merge.States)
-	extra := s.extraBranches(l, touched, jobs)
+	extra := p.extraBranches(touched)
 	if len(extra) == 0 {
 		return p.merge.States, nil
 	}
-	result, err := r.Merger.Prepare(ctx, merger.PrepareRequest{Request: mergeplan.Request{
-		Bases: convert.Bases(touched), Steps: convert.Steps(s.steps()), Extra: extra,
-	}})
+	bases := convert.Bases(touched)
+	for _, e := range extra {
+		// The branch is where it was when the whole repository was frozen.
+		if st := p.repositories.of(e.Project); st != nil {
+			bases = append(bases, mergeplan.Base{Project: e.Project, Branch: e.Branch, Commit: st.Head(e.Branch)})
+		}
+	}
+	result, err := r.Merger.Prepare(ctx, merger.PrepareRequest{Request: mergeplan.Request{Bases: bases, Steps: convert.Steps(s.steps()), Extra: extra}})
 	if err != nil {
 		return nil, err
 	}
@@ -363,42 +381,25 @@ func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared, l *co
 	return states, nil
 }
 
-// extraBranches are the branches of playbooks and required projects that no change touches.
-func (s *scope) extraBranches(l *configsource.Config, states []gozer.BranchState, jobs []*jobgraph.Job) []model.BranchRef {
+// extraBranches are the branches of playbooks and checkouts that no change touches.
+func (p *prepared) extraBranches(states []gozer.BranchState) []model.BranchRef {
 	var out []model.BranchRef
-	need := func(p model.Project, branch string) {
-		ref := model.BranchRef{Project: p, Branch: branch}
-		has := slices.ContainsFunc(states, func(st gozer.BranchState) bool { return convert.Project(st.Project) == p && st.Branch == branch })
+	need := func(project model.Project, branch string) {
+		ref := model.BranchRef{Project: project, Branch: branch}
+		has := slices.ContainsFunc(states, func(st gozer.BranchState) bool {
+			return convert.Project(st.Project) == project && st.Branch == branch
+		})
 		if branch != "" && !has && !slices.Contains(out, ref) {
 			out = append(out, ref)
 		}
 	}
-	for _, j := range jobs {
+	for _, j := range p.jobs {
 		for _, b := range slices.Concat(j.PreRun, j.Run, j.PostRun) {
 			need(b.Origin.Project.Project, b.Origin.Branch)
 		}
-		for _, required := range j.RequiredProjects {
-			if p := l.ProjectNamed(required.Name); p != nil {
-				need(p.Project, s.branchOf(p.Project, s.item.Spec.Changes[j.Change].Branch))
-			}
+		for _, c := range p.checkouts[j] {
+			need(convert.Project(c.Project), c.Branch)
 		}
 	}
 	return out
-}
-
-// branchOf is the branch of a required project: the change's own where it exists, or the default one.
-func (s *scope) branchOf(p model.Project, own string) string {
-	first := ""
-	for _, h := range s.tenant.Status.Layout.Heads {
-		if h.Project != p.Canonical() {
-			continue
-		}
-		if first == "" {
-			first = h.Branch
-		}
-		if h.Branch == own {
-			return h.Branch
-		}
-	}
-	return first
 }

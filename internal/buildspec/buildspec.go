@@ -91,8 +91,10 @@ type Change struct {
 // Checkout is one repository of the workspace.
 type Checkout struct {
 	Project model.Project `json:"project"`
-	Branch  string        `json:"branch"`
-	// Commit that the branch has in the tested state.
+	// Branch that is checked out, or else the Tag.
+	Branch string `json:"branch,omitempty"`
+	Tag    string `json:"tag,omitempty"`
+	// Commit that the branch has in the tested state, or the commit of the tag.
 	Commit string `json:"commit"`
 	// Required is true for the job's required-projects.
 	Required bool `json:"required,omitempty"`

@@ -140,7 +140,7 @@ func BranchState(s mergeplan.State) gozer.BranchState {
 
 // FrozenJob for a Build; commitOf gives the commit from which a playbook is
 // taken, required are the projects that the job requires.
-func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, required []model.Project) (gozer.FrozenJob, error) {
+func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, required []model.Project, checkouts []gozer.Checkout) (gozer.FrozenJob, error) {
 	playbooks := func(in []jobgraph.Playbook) []gozer.Playbook {
 		var out []gozer.Playbook
 		for _, p := range in {
@@ -151,7 +151,7 @@ func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, require
 	}
 	f := gozer.FrozenJob{
 		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
-		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.NodeSets[0]),
+		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: checkouts,
 	}
 	f.SuccessMessage, f.FailureMessage = Cut(or(j.SuccessMessage, ""), maxMessage), Cut(or(j.FailureMessage, ""), maxMessage)
 	if f.Run == nil {

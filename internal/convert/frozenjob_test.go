@@ -62,7 +62,8 @@ func job() *jobgraph.Job {
 }
 
 func TestFrozenJob(t *testing.T) {
-	f, err := convert.FrozenJob(job(), func(p jobgraph.Playbook) string { return "commit-of-" + p.Path }, []model.Project{project("acme/lib", false).Project})
+	f, err := convert.FrozenJob(job(), func(p jobgraph.Playbook) string { return "commit-of-" + p.Path }, []model.Project{project("acme/lib", false).Project},
+		[]gozer.Checkout{{Project: convert.ProjectRef(project("acme/web", false).Project), Branch: "main"}, {Project: convert.ProjectRef(project("acme/lib", false).Project), Tag: "v1", Commit: "abc"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestFrozenJob(t *testing.T) {
 
 // What is decrypted is what stood in the file, through the custom resource.
 func TestSecretData(t *testing.T) {
-	f, err := convert.FrozenJob(job(), func(jobgraph.Playbook) string { return "" }, nil)
+	f, err := convert.FrozenJob(job(), func(jobgraph.Playbook) string { return "" }, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestSecretDataOfAnyForm(t *testing.T) {
 func TestSecretThatCannotBeStored(t *testing.T) {
 	j := job()
 	j.PreRun[0].Secrets[0].Def.Value.Data["user"] = func() {}
-	_, err := convert.FrozenJob(j, func(jobgraph.Playbook) string { return "" }, nil)
+	_, err := convert.FrozenJob(j, func(jobgraph.Playbook) string { return "" }, nil, nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "the secret registry cannot be stored") {
 		t.Errorf("%v", err)
 	}

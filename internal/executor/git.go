@@ -2,6 +2,7 @@ package executor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -21,8 +22,6 @@ const (
 	gitUser = "gozer"
 	// fetchesAtOnce bounds what one build asks of the merger at a time.
 	fetchesAtOnce = 4
-	// fetchedRef holds what was fetched until it is checked out.
-	fetchedRef = "refs/gozer/fetched"
 )
 
 // git fetches repositories; what is in them is from strangers.
@@ -62,13 +61,13 @@ func (g *git) fetch(ctx context.Context, c checkout) error {
 	if err != nil {
 		return err
 	}
-	g.logf("Fetching %s %s at %s", c.project.Canonical(), c.branch, model.ShortCommit(c.commit))
+	g.logf("Fetching %s %s at %s", c.project.Canonical(), c.name(), model.ShortCommit(c.commit))
 	for n := 0; ; n++ {
 		err := g.once(ctx, c, dir, source)
 		if err == nil || errors.Is(err, errMoved) || ctx.Err() != nil {
 			return err
 		}
-		err = fmt.Errorf("cannot fetch %s %s: %w", c.project.Canonical(), c.branch, err)
+		err = fmt.Errorf("cannot fetch %s %s: %w", c.project.Canonical(), c.name(), err)
 		if g.backoff.Attempts > 0 && n+1 >= g.backoff.Attempts {
 			return err
 		}
@@ -82,33 +81,42 @@ func (g *git) fetch(ctx context.Context, c checkout) error {
 
 // once makes one checkout:
 //  1. an empty repository without hooks and without a remote
-//  2. the branch, and the tags, from the prepared state
+//  2. the branch from the prepared state; in the workspace, all branches and tags
 //  3. it must be the commit that the manager recorded
-//  4. the files, on a branch of the same name
+//  4. the files, on the branch or at the tag
 func (g *git) once(ctx context.Context, c checkout, dir, source string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if _, err := g.git(ctx, dir, false, "init", "-q", "--template=", "--initial-branch="+c.branch); err != nil {
+	if _, err := g.git(ctx, dir, false, "init", "-q", "--template=", "--initial-branch="+cmp.Or(c.branch, "none")); err != nil {
 		return err
 	}
-	_, err := g.git(ctx, dir, true, "fetch", "-q", "--force", "--tags", "--no-recurse-submodules", "--no-write-fetch-head",
-		"--end-of-options", source, "+refs/heads/"+c.branch+":"+fetchedRef)
+	refs := []string{"+refs/heads/" + c.branch + ":refs/heads/" + c.branch}
+	if c.whole {
+		refs = []string{"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
+	}
+	_, err := g.git(ctx, dir, true, append([]string{"fetch", "-q", "--force", "--no-tags", "--update-head-ok", "--no-recurse-submodules",
+		"--no-write-fetch-head", "--end-of-options", source}, refs...)...)
 	if err != nil {
 		return err
 	}
-	at, err := g.git(ctx, dir, false, "rev-parse", "--verify", "-q", fetchedRef+"^{commit}")
+	ref := "refs/heads/" + c.branch
+	if c.tag != "" {
+		ref = "refs/tags/" + c.tag
+	}
+	at, err := g.git(ctx, dir, false, "rev-parse", "--verify", "-q", ref+"^{commit}")
 	if err != nil {
-		return err
+		return fmt.Errorf("%s is not in the prepared state: %w", ref, err)
 	}
 	if got := strings.TrimSpace(at); got != c.commit {
-		return fmt.Errorf("%s %s %w: it is at %s, not %s", c.project.Canonical(), c.branch, errMoved,
+		return fmt.Errorf("%s %s %w: it is at %s, not %s", c.project.Canonical(), c.name(), errMoved,
 			model.ShortCommit(got), model.ShortCommit(c.commit))
 	}
-	if _, err := g.git(ctx, dir, false, "checkout", "-q", "--force", "-B", c.branch, c.commit, "--"); err != nil {
-		return err
+	how := []string{"checkout", "-q", "--force", "-B", c.branch, c.commit, "--"}
+	if c.tag != "" {
+		how = []string{"checkout", "-q", "--force", "--detach", c.commit, "--"}
 	}
-	_, err = g.git(ctx, dir, false, "update-ref", "-d", fetchedRef)
+	_, err = g.git(ctx, dir, false, how...)
 	return err
 }
 

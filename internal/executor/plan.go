@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,11 +17,17 @@ import (
 // checkout is one repository of the workspace.
 type checkout struct {
 	project model.Project
-	branch  string
-	commit  string
+	// branch or tag.
+	branch, tag string
+	commit      string
+	// whole repositories have all their branches and tags, others just the branch.
+	whole bool
 	// dir is where it lies below the work directory here and the home there.
 	dir string
 }
+
+// name of what is checked out, for people.
+func (c checkout) name() string { return cmp.Or(c.branch, c.tag) }
 
 // step is one playbook with the place of its script, below the home.
 type step struct {
@@ -44,7 +51,7 @@ func srcDir(p model.Project) string { return "src/" + p.Canonical() }
 func planWorkspace(s *buildspec.Spec) (workspace, error) {
 	var w workspace
 	for _, c := range s.Projects {
-		w.checkouts = append(w.checkouts, checkout{c.Project, c.Branch, c.Commit, srcDir(c.Project)})
+		w.checkouts = append(w.checkouts, checkout{project: c.Project, branch: c.Branch, tag: c.Tag, commit: c.Commit, whole: true, dir: srcDir(c.Project)})
 	}
 	for _, phase := range []struct {
 		in  []buildspec.Playbook
@@ -95,7 +102,7 @@ func (w *workspace) checkoutFor(p buildspec.Playbook) string {
 		}
 	}
 	dir := fmt.Sprintf("%sproject_%d/%s", own, n, p.Project.Canonical())
-	w.checkouts = append(w.checkouts, checkout{p.Project, p.Branch, p.Commit, dir})
+	w.checkouts = append(w.checkouts, checkout{project: p.Project, branch: p.Branch, commit: p.Commit, dir: dir})
 	return dir
 }
 
@@ -114,8 +121,8 @@ func (w *workspace) validate() error {
 		if err := safePath(c.project.Canonical()); err != nil {
 			return fmt.Errorf("project %q: %w", c.project.Canonical(), err)
 		}
-		if c.branch == "" || badBranch.MatchString(c.branch) {
-			return fmt.Errorf("project %s: %q is not the name of a branch", c.project, c.branch)
+		if name := c.name(); name == "" || badBranch.MatchString(name) {
+			return fmt.Errorf("project %s: %q is not the name of a branch or tag", c.project, name)
 		}
 		if !commitRE.MatchString(c.commit) {
 			return fmt.Errorf("project %s: %q is not a commit", c.project, c.commit)

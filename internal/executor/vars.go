@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -131,7 +132,7 @@ func projectVars(s *buildspec.Spec) map[string]any {
 	out := map[string]any{}
 	for _, c := range s.Projects {
 		v := projectVar(c.Project)
-		v["required"], v["checkout"], v["commit"] = c.Required, c.Branch, c.Commit
+		v["required"], v["checkout"], v["commit"] = c.Required, cmp.Or(c.Branch, c.Tag), c.Commit
 		out[c.Project.Canonical()] = v
 	}
 	return out

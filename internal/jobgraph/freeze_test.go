@@ -266,14 +266,35 @@ func TestCacheIsShared(t *testing.T) {
 	wg.Wait()
 }
 
+func TestOverrides(t *testing.T) {
+	l := tenant(`
+- job:
+    name: unit
+    parent: null
+    run: ci/test.sh
+    override-checkout: v1
+    required-projects: [{name: acme/lib, override-checkout: stable, override-branch: old}, acme/web]
+- project: {name: acme/web, check: {jobs: [unit]}}
+`, "", "", "")
+	g, err := jobgraph.Freeze(l, check(change("acme/web", "main")))
+	if err != nil {
+		t.Fatal(err, l.Errors())
+	}
+	for name, want := range map[string][]string{"acme/lib": {"stable", "old", "v1"}, "acme/web": {"", "", "v1"}, "acme/other": {"v1"}} {
+		if got := g.Jobs[0].Overrides(model.Project{Hostname: "git.example", Name: name}); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestRunnable(t *testing.T) {
 	for name, tc := range map[string]struct{ attrs, want string }{
-		"a script":        {"", ""},
-		"Ansible":         {"run: x.yaml", "runs the Ansible playbook x.yaml"},
-		"semaphores":      {"semaphores: s", "uses semaphores"},
-		"artifacts":       {"requires: image", "requires artifacts"},
-		"host variables":  {"host-vars: {n: {a: 1}}", "has extra-vars, host-vars or group-vars"},
-		"other checkouts": {"required-projects: {name: acme/lib, override-checkout: x}", "overrides the checkout of git.example/acme/lib"},
+		"a script":       {"", ""},
+		"Ansible":        {"run: x.yaml", "runs the Ansible playbook x.yaml"},
+		"semaphores":     {"semaphores: s", "uses semaphores"},
+		"artifacts":      {"requires: image", "requires artifacts"},
+		"host variables": {"host-vars: {n: {a: 1}}", "has extra-vars, host-vars or group-vars"},
+		"other checkout": {"required-projects: {name: acme/lib, override-checkout: x}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			attrs := []string{"name: unit", "parent: null", "nodeset: {nodes: {name: n, label: l}}"}

@@ -54,17 +54,10 @@ func (j *Job) notYet() string {
 		return "has cleanup-run playbooks"
 	case len(j.NodeSets[0].Nodes) == 0:
 		return "has no node to run its scripts on"
-	case j.OverrideCheckout != nil || j.OverrideBranch != nil:
-		return "overrides the checkout"
 	case j.WorkspaceScheme != "golang":
 		return "has the workspace scheme " + j.WorkspaceScheme
 	case j.ImageBuildName != "":
 		return "builds an image"
-	}
-	for _, r := range j.RequiredProjects {
-		if r.OverrideBranch != "" || r.OverrideCheckout != "" {
-			return "overrides the checkout of " + r.Name
-		}
 	}
 	for _, p := range j.inOrder() {
 		switch ext := path.Ext(p.Path); {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -56,6 +57,13 @@ func NodePod(request string, index int) string { return fmt.Sprintf("%s-n%d", re
 
 // ExecutorPod is the name of the Pod that runs a build's attempt.
 func ExecutorPod(build string, attempt int32) string { return fmt.Sprintf("%s-%d-x", build, attempt) }
+
+// RepositoryState is the name of what a repository had, by its digest. It has the
+// hour in it: one that nobody uses is deleted some hours later, and nobody begins
+// to use an old one.
+func RepositoryState(digest string, now time.Time) string {
+	return "refs-" + digest[:20] + "-" + now.UTC().Format("2006010215")
+}
 
 func digest(parts ...string) string {
 	d := sha256.New()

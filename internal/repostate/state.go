@@ -65,29 +65,52 @@ func New(p model.Project, branch string, refs []Ref) State {
 	return s
 }
 
-// truncate leaves out what is too much: branches stay, and the tags that sort
-// last, for they are more often those of the latest versions.
+// truncate leaves out what is too much.
 func (s *State) truncate() {
-	ids := len(s.Refs)
-	for _, r := range s.Refs {
-		if r.Peeled != "" {
-			ids++
-		}
+	s.cut(s.ids() - MaxRefs)
+	for !s.fits() {
+		s.cut(max(1, s.ids()/8))
 	}
-	if ids <= MaxRefs {
+}
+
+// cut leaves out so many ids: of the tags that sort first, for those of the latest
+// versions more often sort last, and then of branches.
+func (s *State) cut(ids int) {
+	if ids <= 0 {
 		return
 	}
 	s.Truncated = true
 	first, _ := s.Count()
 	end := first
-	for ; ids > MaxRefs && end < len(s.Refs); end++ {
-		ids--
-		if s.Refs[end].Peeled != "" {
-			ids--
-		}
+	for ; ids > 0 && end < len(s.Refs); end++ {
+		ids -= s.Refs[end].ids()
 	}
 	s.Refs = slices.Delete(s.Refs, first, end)
-	s.Refs = s.Refs[:min(len(s.Refs), MaxRefs)]
+	s.Refs = s.Refs[:len(s.Refs)-max(0, ids)]
+}
+
+func (s *State) ids() int {
+	n := 0
+	for _, r := range s.Refs {
+		n += r.ids()
+	}
+	return n
+}
+
+func (r Ref) ids() int {
+	if r.Peeled != "" {
+		return 2
+	}
+	return 1
+}
+
+// fits says whether the refs can be packed.
+func (s *State) fits() bool {
+	if len(s.Refs.Text()) <= MaxPacked {
+		return true
+	}
+	_, err := s.Refs.Pack()
+	return err == nil
 }
 
 func checkRef(r Ref) error {

@@ -61,6 +61,21 @@ func TestTruncate(t *testing.T) {
 	}
 }
 
+// TestTruncateLongNames: what cannot be packed is cut until it can.
+func TestTruncateLongNames(t *testing.T) {
+	for _, kind := range []string{"refs/heads/", "refs/tags/"} {
+		var refs []Ref
+		for n := range 20_000 {
+			d := func(part string) string { return State{Default: fmt.Sprint(n, part)}.Digest() }
+			refs = append(refs, Ref{Name: kind + d("a") + "/" + d("b") + "/" + d("c"), Object: d("d")})
+		}
+		s := New(api, "main", refs)
+		if _, err := s.Refs.Pack(); err != nil || !s.Truncated || len(s.Refs) < 5_000 {
+			t.Errorf("%s: %d are left: %v", kind, len(s.Refs), err)
+		}
+	}
+}
+
 // TestKept: what is written down is what is read, as text, as JSON and packed.
 func TestKept(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -89,7 +89,7 @@ func (w *world) look(b *build, i *item, m *itemMerge, l *config, j *jobgraph.Job
 		}
 		return states[n].Commit
 	}
-	frozen, err := convert.FrozenJob(j, commitOf, required)
+	frozen, err := convert.FrozenJob(j, commitOf, required, nil)
 	if err != nil {
 		return err
 	}

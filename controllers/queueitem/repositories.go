@@ -1,0 +1,185 @@
+package queueitem
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/patch"
+	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/lru"
+	"github.com/gozer-dev/gozer/internal/merger"
+	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/naming"
+	"github.com/gozer-dev/gozer/internal/repostate"
+)
+
+// repositories are what workspaces have beyond the branches of changes, frozen
+// when the item is prepared (Zuul: global repo state).
+type repositories []repostate.State
+
+func (r repositories) of(p model.Project) *repostate.State {
+	n := slices.IndexFunc(r, func(s repostate.State) bool { return s.Project == p })
+	if n < 0 {
+		return nil
+	}
+	return &r[n]
+}
+
+// freezeRepositories asks where the branches and tags are of all repositories
+// that are in the workspace of a job.
+func (r *Reconciler) freezeRepositories(ctx context.Context, s *scope, p *prepared) error {
+	var projects []model.Project
+	for _, j := range p.jobs {
+		if j.IsNoop() {
+			continue
+		}
+		for _, needed := range append([]model.Project{s.ownProject(j)}, p.required(j)...) {
+			if !slices.Contains(projects, needed) {
+				projects = append(projects, needed)
+			}
+		}
+	}
+	since := r.Now()
+	if s.entry.Since != nil {
+		since = s.entry.Since.Time
+	}
+	p.repositories = make(repositories, len(projects))
+	g, ctx := errgroup.WithContext(ctx)
+	for n, project := range projects {
+		g.Go(func() (err error) {
+			p.repositories[n], err = r.asked.refs(ctx, r, project, since)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+func (s *scope) ownProject(j *jobgraph.Job) model.Project {
+	return convert.Project(s.item.Spec.Changes[j.Change].Project)
+}
+
+// checkouts are what a job gets of each repository of its workspace.
+func (s *scope) checkouts(p *prepared, j *jobgraph.Job) ([]gozer.Checkout, error) {
+	if j.IsNoop() {
+		return nil, nil
+	}
+	own := s.item.Spec.Changes[j.Change]
+	var out []gozer.Checkout
+	for _, project := range append([]model.Project{s.ownProject(j)}, p.required(j)...) {
+		if slices.ContainsFunc(out, func(c gozer.Checkout) bool { return convert.Project(c.Project) == project }) {
+			continue
+		}
+		st := p.repositories.of(project)
+		wish := repostate.Wish{Override: j.Overrides(project), Branch: own.Branch, Default: p.defaultBranch(project)}
+		if project == s.ownProject(j) {
+			wish.Ref = own.Ref
+		}
+		ref := st.Checkout(wish)
+		c := gozer.Checkout{Project: convert.ProjectRef(project)}
+		if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+			c.Tag, c.Commit = tag, st.Tag(tag)
+		} else {
+			c.Branch = strings.TrimPrefix(ref, "refs/heads/")
+		}
+		if ref == "" {
+			return nil, &merger.Error{Kind: merger.Missing, Message: fmt.Sprintf("job %s needs %s, which has no branch", j.Name, project.Canonical())}
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// defaultBranch that the configuration names; empty if it leaves that to the host.
+func (p *prepared) defaultBranch(project model.Project) string {
+	found := p.layout.ProjectNamed(project.Canonical())
+	if found == nil {
+		return ""
+	}
+	if b := p.layout.DefaultBranch(found); b != found.DefaultBranch {
+		return b
+	}
+	return ""
+}
+
+// keepRepositories stores what is frozen, before the buildset names it.
+func (r *Reconciler) keepRepositories(ctx context.Context, namespace string, all repositories) ([]gozer.FrozenRepository, error) {
+	var out []gozer.FrozenRepository
+	for _, st := range all {
+		name := naming.RepositoryState(st.Digest(), r.Now())
+		out = append(out, gozer.FrozenRepository{Project: convert.ProjectRef(st.Project), State: name})
+		if _, ok := r.asked.kept.Get(namespace + "/" + name); ok {
+			continue
+		}
+		obj, err := convert.RepositoryState(namespace, name, st)
+		if err != nil {
+			return nil, err
+		}
+		if err := patch.Create(ctx, r.Client, obj); err != nil {
+			return nil, err
+		}
+		r.asked.kept.Put(namespace+"/"+name, struct{}{})
+	}
+	return out, nil
+}
+
+// asked is what the merger was asked for, and what is stored. It is lost with the
+// process, which only makes it ask again.
+type asked struct {
+	mu      sync.Mutex
+	answers *lru.Cache[model.Project, *answer]
+	kept    *lru.Cache[string, struct{}]
+}
+
+// answer to one question, which may still be open.
+type answer struct {
+	at    time.Time // of the question
+	done  chan struct{}
+	state repostate.State
+	err   error
+}
+
+const (
+	maxAnswers = 300
+	maxKept    = 3_000
+)
+
+func newAsked() *asked {
+	return &asked{answers: lru.New[model.Project, *answer](maxAnswers), kept: lru.New[string, struct{}](maxKept)}
+}
+
+// refs gives what a repository has, not older than a time: when a hundred items
+// got their places together, one question is enough.
+func (a *asked) refs(ctx context.Context, r *Reconciler, p model.Project, since time.Time) (repostate.State, error) {
+	a.mu.Lock()
+	known, ok := a.answers.Get(p)
+	if !ok || known.at.Before(since) {
+		known = &answer{at: r.Now(), done: make(chan struct{})}
+		a.answers.Put(p, known)
+		a.mu.Unlock()
+		known.state, known.err = r.Merger.Refs(ctx, p)
+		if known.err != nil {
+			a.mu.Lock()
+			if latest, _ := a.answers.Get(p); latest == known {
+				a.answers.Remove(p) // the next one asks again
+			}
+			a.mu.Unlock()
+		}
+		close(known.done)
+		return known.state, known.err
+	}
+	a.mu.Unlock()
+	select {
+	case <-known.done:
+		return known.state, known.err
+	case <-ctx.Done():
+		return repostate.State{}, context.Cause(ctx)
+	}
+}
