@@ -134,7 +134,13 @@ func TestFiveChanges(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	w.loaded()
-	w.holdUntil(5, breaks("acme/api#2", "acme/web#1"))
+	story := breaks("acme/api#2", "acme/web#1")
+	w.holdUntil(5, func(spec buildspec.Spec) *buildspec.Outcome {
+		if state := names(spec); len(state) == 1 && len(w.startedOn("acme/api#3")) < 2 {
+			return nil // what has merged would be left out of the states that are made then
+		}
+		return story(spec)
+	})
 	w.approveFive()
 	w.assertFiveChanges()
 	want := []string{

@@ -49,8 +49,8 @@ func (m *watchedMerger) Prepare(ctx context.Context, req merger.PrepareRequest) 
 
 func (w *world) watchMerger() *watchedMerger {
 	m := &watchedMerger{asked: map[string]int{}, published: map[string][]merger.PrepareRequest{}}
-	w.through = func(real merger.Merger) merger.Merger {
-		m.Merger = real
+	w.through = func(inner merger.Merger) merger.Merger {
+		m.Merger = inner
 		return m
 	}
 	return m
