@@ -1,6 +1,6 @@
 // Package cleanup deletes what has been done with for a while: finished items
-// with everything that they own, and events that every tenant dealt with. What
-// is worth keeping is in the history and in the logs.
+// with everything that they own, states of repositories that nobody uses, and
+// events that every tenant dealt with. What is worth keeping is in the history and in the logs.
 package cleanup
 
 import (

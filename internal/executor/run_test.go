@@ -258,6 +258,29 @@ func TestCheckoutOnTheNode(t *testing.T) {
 	}
 }
 
+// The workspace has all branches and tags of the prepared state, and is at a tag
+// when that is what the job asks for.
+func TestWorkspaceHasAllBranchesAndTags(t *testing.T) {
+	w := newWorld(t)
+	w.project(map[string]file{"t": script("cd ../lib; git for-each-ref --format='%(refname)'; git status | head -1; git describe --tags; git diff stable v1.0 && echo same\n")})
+	lib := model.Project{Connection: "forge", Hostname: "forge.example", Name: "acme/lib"}
+	commit := w.repo(lib, "main", map[string]file{"README": {body: "lib\n"}})
+	bare := filepath.Join(w.dir, "repos", lib.Canonical())
+	w.git(bare, "branch", "stable", "main")
+	w.git(bare, "tag", "-a", "-m", "two", "v2.0", "main")
+	w.spec.Projects = append(w.spec.Projects, buildspec.Checkout{Project: lib, Tag: "v2.0", Commit: commit, Required: true})
+	w.spec.Run = w.playbooks("t")
+	out, log := w.run()
+	if out.Result != model.Success {
+		t.Fatalf("%+v\n%s", out, log)
+	}
+	for _, s := range []string{"Fetching forge.example/acme/lib v2.0 at", "| refs/heads/main\n", "| refs/heads/stable\n", "| refs/tags/v1.0\n", "| refs/tags/v2.0\n", "| HEAD detached at ", "| v2.0\n", "| same\n"} {
+		if !strings.Contains(log, s) {
+			t.Errorf("no %q in\n%s", s, log)
+		}
+	}
+}
+
 // A script of another project runs in its own checkout; a trusted one in a
 // checkout that the change has not touched.
 func TestScriptsOfOtherProjects(t *testing.T) {
