@@ -229,3 +229,58 @@ func TestOneQuestionForManyItems(t *testing.T) {
 		t.Errorf("asked %d times where the branches are; want 9 at most", n)
 	}
 }
+
+// TestTagPipeline: a tag that is pushed is tested as it is, with the jobs of the
+// branches that have it.
+func TestTagPipeline(t *testing.T) {
+	w := newWorldWith(t, pipelinesYAML+`
+- pipeline:
+    name: release
+    manager: independent
+    trigger: {fake: {event: push, ref: ^refs/tags/}}
+- pipeline:
+    name: publish
+    manager: supercedent
+    trigger: {fake: {event: push, ref: ^refs/tags/}}
+`)
+	w.host.Push("acme/api", "released", map[string]string{".zuul.yaml": projectYAML("api") + "    release: {jobs: [api-unit]}\n    publish: {jobs: [api-unit]}\n"})
+	w.git("acme/api", "tag", "-a", "-m", "first", "v1")
+	w.host.Push("acme/api", "goes on", map[string]string{"README": "more"})
+	var mu sync.Mutex
+	seen := map[string]buildspec.Spec{}
+	w.start()
+	w.loaded()
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[spec.Pipeline] = spec
+		return &buildspec.Outcome{Result: model.Success}
+	})
+	tag := w.git("acme/api", "rev-parse", "v1")
+	w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Ref: "refs/tags/v1", OldRev: strings.Repeat("0", 40), NewRev: tag})
+	for _, pipeline := range []string{"release", "publish"} {
+		w.eventually("it is tested", func() string { return cmp.Diff([]string{"acme/api@v1 SUCCESS"}, w.itemResults(pipeline)) })
+		mu.Lock()
+		spec := seen[pipeline]
+		mu.Unlock()
+		want := []buildspec.Checkout{{Project: spec.Change.Project, Tag: "v1", Commit: w.git("acme/api", "rev-parse", "v1^{commit}")}}
+		if d := cmp.Diff(want, spec.Projects); d != "" {
+			t.Errorf("%s: %s", pipeline, d)
+		}
+		if c := spec.Change; c.Ref != "refs/tags/v1" || c.Branch != "" || c.Head != tag {
+			t.Errorf("%s: %+v", pipeline, c)
+		}
+	}
+	if got := w.items("check"); len(got) != 0 {
+		t.Errorf("it is in check: %v", got)
+	}
+	w.git("acme/api", "tag", "-d", "v1")
+	w.event(model.TriggerEvent{Event: "push", Project: "acme/api", Ref: "refs/tags/v1", OldRev: tag, NewRev: tag})
+	w.eventually("a tag that is gone is not tested", func() string {
+		items := w.items("release")
+		if len(items) != 2 {
+			return fmt.Sprintf("%d items", len(items))
+		}
+		return cmp.Diff("MERGE_FAILURE", items[1].Status.Result)
+	})
+}

@@ -163,7 +163,7 @@ func groupsOf(nodes []gozer.NodeSpec, name string) []string {
 }
 
 func change(c gozer.ChangeRef) buildspec.Change {
-	return buildspec.Change{Project: convert.Project(c.Project), Number: c.Number, Patchset: c.Patchset, Branch: c.Branch, Ref: c.Ref, URL: c.URL, Head: c.Head}
+	return buildspec.Change{Project: convert.Project(c.Project), Number: c.Number, Patchset: c.Patchset, Branch: c.Branch, Ref: c.Ref, URL: c.URL, Head: c.Head, OldRev: c.OldRev}
 }
 
 func playbooks(in []gozer.Playbook) []buildspec.Playbook {

@@ -88,12 +88,17 @@ func (s *scope) mayTakePart(c model.Change, pipeline string) bool {
 // (Zuul: a ref). Besides, the tenant controller reads the configuration, and
 // queues look at their branches again.
 func (r *Reconciler) pushed(ctx context.Context, s *scope, p model.Project, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
-	branch, ok := model.BranchOfRef(ev.Ref)
-	if !ok || ev.NewRev == "" || strings.Trim(ev.NewRev, "0") == "" {
-		return nil, nil // another ref, or a branch that was deleted
+	branch, isBranch := model.BranchOfRef(ev.Ref)
+	_, isTag := model.TagOfRef(ev.Ref)
+	if !isBranch && !isTag || ev.NewRev == "" || strings.Trim(ev.NewRev, "0") == "" {
+		return nil, nil // another ref, or one that was deleted
 	}
-	if err := r.tellQueues(ctx, s, p, branch, ev); err != nil {
-		return nil, err
+	if isBranch {
+		if err := r.tellQueues(ctx, s, p, branch, ev); err != nil {
+			return nil, err
+		}
+	} else {
+		branch = ""
 	}
 	return r.enterAll(ctx, s, model.Change{
 		Project: p, Patchset: ev.NewRev, Head: ev.NewRev, OldRev: ev.OldRev, Ref: ev.Ref, Branch: branch, Open: true,

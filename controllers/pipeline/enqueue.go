@@ -94,8 +94,9 @@ func (r *Reconciler) queueFor(s *scope, p *gozer.Pipeline, changes []gate.Candid
 		q.Spec.Queue = c.Queue
 		q.Name = naming.SharedQueue(p.Name, q.Spec.Queue)
 	case gozer.ManagerSupercedent:
-		q.Spec.Queue = c.Project.Name + ":" + c.Branch
-		q.Name = naming.SharedQueue(p.Name, c.Project.Canonical()+":"+c.Branch)
+		ref := convert.RefName(convert.ChangeRef(c.Change.Change, ""))
+		q.Spec.Queue = c.Project.Name + ":" + ref
+		q.Name = naming.SharedQueue(p.Name, c.Project.Canonical()+":"+ref)
 	default:
 		q.Spec.Queue, q.Spec.Dynamic = convert.ChangeName(convert.ChangeRef(c.Change.Change, "")), true
 		q.Name = naming.Item(p.Name, c.Change.Change, ev.Name)

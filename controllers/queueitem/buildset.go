@@ -41,7 +41,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 		},
 		Spec: gozer.BuildSetSpec{
 			Item: s.item.Name, Queue: s.item.Spec.Queue, Epoch: s.entry.Epoch, Pipeline: s.item.Spec.Pipeline,
-			Steps: steps, States: p.states, Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged, FailFast: p.failFast, Alternative: s.alternative,
+			Steps: steps, States: append([]gozer.PreparedState{}, p.states...), Layout: p.merge.Layout, ConfigChanged: p.merge.ConfigChanged, FailFast: p.failFast, Alternative: s.alternative,
 		},
 	}
 	if s.alternative {

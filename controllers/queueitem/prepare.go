@@ -144,7 +144,9 @@ func (s *scope) steps() []gozer.MergeStep {
 // bases freezes the branches where the item ahead has them, or where a push has
 // put the item's own.
 func (s *scope) bases() []mergeplan.Base {
-	if c := s.item.Spec.Changes[0]; c.Number == 0 {
+	if c := s.item.Spec.Changes[0]; c.Number == 0 && c.Branch == "" {
+		return nil // a tag: nothing is prepared
+	} else if c.Number == 0 {
 		return []mergeplan.Base{{Project: convert.Project(c.Project), Branch: c.Branch, Commit: c.Head}}
 	}
 	if s.ahead == nil {
@@ -307,7 +309,11 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 		Triggering: len(own) - 1,
 	}
 	for n, c := range s.item.Spec.Changes {
-		change := jobgraph.Change{Project: convert.Project(c.Project), Ref: layout.Ref{Branch: c.Branch}, Files: own[n].ChangedFiles}
+		ref, err := r.refOf(ctx, c)
+		if err != nil {
+			return err
+		}
+		change := jobgraph.Change{Project: convert.Project(c.Project), Ref: ref, Files: own[n].ChangedFiles}
 		if own[n].Truncated {
 			change.Files = nil // not known, so all jobs run
 		}
@@ -342,6 +348,16 @@ func (r *Reconciler) freeze(ctx context.Context, s *scope, p *prepared, l, ahead
 		return nil
 	}
 	return err
+}
+
+// refOf is what the jobs of a change are for: its branch, or a tag, for which
+// those count that are for a branch that has the tag's commit.
+func (r *Reconciler) refOf(ctx context.Context, c gozer.ChangeRef) (layout.Ref, error) {
+	if c.Branch != "" {
+		return layout.Ref{Branch: c.Branch}, nil
+	}
+	branches, err := r.Merger.Containing(ctx, convert.Project(c.Project), c.Head)
+	return layout.Ref{Name: c.Ref, Containing: branches}, err
 }
 
 // allStates adds the branches that jobs need besides those of the changes.

@@ -83,8 +83,11 @@ func (s *scope) checkouts(p *prepared, j *jobgraph.Job) ([]gozer.Checkout, error
 			wish.Ref = own.Ref
 		}
 		ref := st.Checkout(wish)
+		if tag, ok := model.TagOfRef(wish.Ref); ok && st.Tag(tag) == "" {
+			return nil, &merger.Error{Kind: merger.Missing, Message: fmt.Sprintf("%s has no tag %s any more", project.Canonical(), tag)}
+		}
 		c := gozer.Checkout{Project: convert.ProjectRef(project)}
-		if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+		if tag, ok := model.TagOfRef(ref); ok {
 			c.Tag, c.Commit = tag, st.Tag(tag)
 		} else {
 			c.Branch = strings.TrimPrefix(ref, "refs/heads/")

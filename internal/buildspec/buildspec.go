@@ -86,6 +86,8 @@ type Change struct {
 	Ref      string        `json:"ref,omitempty"`
 	URL      string        `json:"url,omitempty"`
 	Head     string        `json:"head,omitempty"`
+	// OldRev of a branch or tag that was pushed.
+	OldRev string `json:"oldRev,omitempty"`
 }
 
 // Checkout is one repository of the workspace.

@@ -52,10 +52,18 @@ func Change(c gozer.ChangeRef) model.Change {
 	}
 }
 
-// ChangeName is how people name a change: "acme/api#12", or a branch: "acme/api@main".
+// RefName is the branch of a change, or the name of a tag.
+func RefName(c gozer.ChangeRef) string {
+	if tag, ok := model.TagOfRef(c.Ref); ok && c.Branch == "" {
+		return tag
+	}
+	return c.Branch
+}
+
+// ChangeName is how people name a change: "acme/api#12", or a branch or tag: "acme/api@main".
 func ChangeName(c gozer.ChangeRef) string {
 	if c.Number == 0 {
-		return c.Project.Name + "@" + c.Branch
+		return c.Project.Name + "@" + RefName(c)
 	}
 	return fmt.Sprintf("%s#%d", c.Project.Name, c.Number)
 }

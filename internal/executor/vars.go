@@ -111,10 +111,16 @@ func varsJSON(s *buildspec.Spec, home string) ([]byte, error) {
 // addChange leaves out what a change, or a ref, does not have.
 func addChange(to map[string]any, c buildspec.Change) {
 	to["project"] = projectVar(c.Project)
-	for k, v := range map[string]string{
-		"change": number(c.Number), "patchset": c.Patchset, "change_url": c.URL, "branch": c.Branch,
-		"ref": c.Ref, "commit_id": c.Head,
-	} {
+	vars := map[string]string{"ref": c.Ref, "commit_id": c.Head, "branch": c.Branch, "change_url": c.URL}
+	if c.Number != 0 {
+		vars["change"], vars["patchset"] = number(c.Number), c.Patchset
+	} else {
+		vars["oldrev"], vars["newrev"] = c.OldRev, c.Head
+		if tag, ok := model.TagOfRef(c.Ref); ok {
+			vars["tag"] = tag
+		}
+	}
+	for k, v := range vars {
 		if v != "" {
 			to[k] = v
 		}

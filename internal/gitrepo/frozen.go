@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gozer-dev/gozer/internal/repostate"
 )
@@ -76,4 +79,30 @@ func Wants(s repostate.State) []Want {
 		out = append(out, Want{Commit: r.Object, Ref: r.Name, Any: true})
 	}
 	return slices.Clip(out)
+}
+
+// Containing tells which branches of a state, all of which is here, have a commit
+// in their history, or the commit that a tag stands for.
+func (m *Mirror) Containing(ctx context.Context, object string, st repostate.State) ([]string, error) {
+	out, _, err := m.run(ctx, command{args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", object + "^{commit}"}, okExit: []int{1}})
+	commit := strings.TrimSpace(string(out))
+	if err != nil || commit == "" {
+		return nil, err // a tag of a file: no branch has it
+	}
+	// Git looks at many refs at once; those of the mirror are not those of the state.
+	if err := os.MkdirAll(filepath.Join(m.dir, publishedName), 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(filepath.Join(m.dir, publishedName), "tmp_")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the next start removes it
+	if err := m.writeRepository(dir, "none", st.Refs); err != nil {
+		return nil, err
+	}
+	if out, _, err = m.store.run(ctx, dir, command{args: []string{"for-each-ref", "--format=%(refname:lstrip=2)", "--contains=" + commit, "refs/heads"}}); err != nil {
+		return nil, err
+	}
+	return splitOutput(out, '\n'), nil
 }

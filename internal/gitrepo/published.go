@@ -43,22 +43,35 @@ func (m *Mirror) Publish(scope Scope, head string, refs repostate.Refs, keep []s
 	if _, err := m.keep(publishedRefs+scope.String(), sorted(keep)); err != nil {
 		return err
 	}
-	dir := publishedDir(m.dir, scope)
-	for _, d := range []string{"objects/info", "refs"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
-			return fmt.Errorf("publish %s: %w", scope, err)
+	if err := m.writeRepository(publishedDir(m.dir, scope), head, refs); err != nil {
+		return fmt.Errorf("publish %s: %w", scope, err)
+	}
+	return nil
+}
+
+// writeRepository makes a repository inside the mirror that borrows its objects.
+func (m *Mirror) writeRepository(dir, head string, refs repostate.Refs) error {
+	info := filepath.Join(dir, "objects", "info")
+	for _, d := range []string{info, filepath.Join(dir, "refs")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
 		}
+	}
+	// A path of its own is relative to the directory of objects.
+	objects, err := filepath.Rel(filepath.Dir(info), filepath.Join(m.dir, "objects"))
+	if err != nil {
+		return err
 	}
 	// HEAD comes last: Served takes it as the sign that all is there.
 	for _, f := range []struct{ name, content string }{
-		{"objects/info/alternates", "../../../../objects\n"},
+		{"objects/info/alternates", objects + "\n"},
 		{"config", "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"},
 		{"packed-refs", refs.Text()},
 		{"HEAD", "ref: refs/heads/" + head + "\n"},
 	} {
 		path := filepath.Join(dir, f.name)
 		if err := m.writeFile(filepath.Dir(path), path, []byte(f.content), 0o600); err != nil {
-			return fmt.Errorf("publish %s: %w", scope, err)
+			return err
 		}
 	}
 	return nil

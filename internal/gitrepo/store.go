@@ -157,6 +157,11 @@ func removeStale(dir string) error {
 			return err
 		case d.IsDir() && filepath.Dir(path) == filepath.Join(dir, "objects") && d.Name() != "pack":
 			return fs.SkipDir
+		case d.IsDir() && strings.HasPrefix(d.Name(), "tmp_"):
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+			return fs.SkipDir
 		case d.Type().IsRegular() && (strings.HasSuffix(path, ".lock") || strings.HasPrefix(d.Name(), "tmp_")):
 			return os.Remove(path)
 		}

@@ -20,6 +20,8 @@ type Merger interface {
 	Branches(ctx context.Context, project model.Project) (BranchList, error)
 	// Refs asks the code host where all branches and tags are, now, and fetches them.
 	Refs(ctx context.Context, project model.Project) (repostate.State, error)
+	// Containing tells which branches have a commit or tag, now, sorted.
+	Containing(ctx context.Context, project model.Project, object string) ([]string, error)
 	// Tip asks the code host for the head of a branch, now, and fetches it.
 	Tip(ctx context.Context, project model.Project, branch string) (Commit, error)
 	// Files reads files of a commit.

@@ -70,6 +70,11 @@ func (c *Client) Refs(ctx context.Context, p model.Project) (repostate.State, er
 	return post[repostate.State](ctx, c, "refs", projectRequest{Project: p})
 }
 
+// Containing implements Merger.
+func (c *Client) Containing(ctx context.Context, p model.Project, object string) ([]string, error) {
+	return post[[]string](ctx, c, "containing", projectRequest{Project: p, Object: object})
+}
+
 // Tip implements Merger.
 func (c *Client) Tip(ctx context.Context, p model.Project, branch string) (Commit, error) {
 	return post[Commit](ctx, c, "tip", projectRequest{Project: p, Branch: branch})

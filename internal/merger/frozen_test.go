@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
@@ -189,5 +190,31 @@ func TestFrozenOnAnotherMerger(t *testing.T) {
 	_, err = serve(t, all).client.Prepare(t.Context(), req)
 	if KindOf(err) != Missing || !strings.Contains(err.Error(), "stable/1") {
 		t.Errorf("a branch that is checked out is gone: %v", err)
+	}
+}
+
+// TestContaining: which branches have what a tag stands for.
+func TestContaining(t *testing.T) {
+	r := library(t)
+	s, _ := newService(t, t.TempDir(), on(map[model.Project]*gitrepotest.Repo{web: r}))
+	r.Git("checkout", "-q", "-b", "feature", "v1")
+	r.Commit("on feature", nil)
+	r.Git("tag", "beta")
+	r.Git("checkout", "-q", "--detach")
+	r.Commit("on no branch", nil)
+	r.Git("tag", "-a", "-m", "lost", "lost")
+	for rev, want := range map[string][]string{
+		"v1": {"feature", "main", "stable/1"}, "v2": {"feature", "main", "stable/1"}, "v2-signed": {"feature", "main", "stable/1"},
+		"main": {"main"}, "beta": {"feature"}, "lost": nil, "key": nil,
+	} {
+		got, err := s.Containing(t.Context(), web, r.Git("rev-parse", rev))
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || d != "" {
+			t.Errorf("%s: %v: %s", rev, err, d)
+		}
+	}
+	for object, kind := range map[string]Kind{"--all": BadRequest, strings.Repeat("1", 40): Missing} {
+		if got, err := s.Containing(t.Context(), web, object); KindOf(err) != kind {
+			t.Errorf("%s: %v, %v", object, got, err)
+		}
 	}
 }

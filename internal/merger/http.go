@@ -25,6 +25,7 @@ const (
 type projectRequest struct {
 	Project model.Project `json:"project"`
 	Branch  string        `json:"branch,omitempty"`
+	Object  string        `json:"object,omitempty"`
 }
 
 type scopeRequest struct {
@@ -44,6 +45,9 @@ func Handler(s *Service, key token.Key, log *slog.Logger) http.Handler {
 	}))
 	mux.Handle("POST /v1/refs", call(key, log, func(ctx context.Context, r projectRequest) (repostate.State, error) {
 		return s.Refs(ctx, r.Project)
+	}))
+	mux.Handle("POST /v1/containing", call(key, log, func(ctx context.Context, r projectRequest) ([]string, error) {
+		return s.Containing(ctx, r.Project, r.Object)
 	}))
 	mux.Handle("POST /v1/tip", call(key, log, func(ctx context.Context, r projectRequest) (Commit, error) {
 		return s.Tip(ctx, r.Project, r.Branch)

@@ -55,11 +55,12 @@ func TestClientGivesWhatTheServiceGives(t *testing.T) {
 		"prepare": func(m Merger) (any, error) {
 			return m.Prepare(ctx, PrepareRequest{Scope: "acme/bs", Request: q.request()})
 		},
-		"branches": func(m Merger) (any, error) { return m.Branches(ctx, api) },
-		"refs":     func(m Merger) (any, error) { return m.Refs(ctx, api) },
-		"tip":      func(m Merger) (any, error) { return m.Tip(ctx, api, "main") },
-		"files":    func(m Merger) (any, error) { return m.Files(ctx, files) },
-		"release":  func(m Merger) (any, error) { return nil, m.Release(ctx, "acme/bs") },
+		"branches":   func(m Merger) (any, error) { return m.Branches(ctx, api) },
+		"refs":       func(m Merger) (any, error) { return m.Refs(ctx, api) },
+		"containing": func(m Merger) (any, error) { return m.Containing(ctx, api, q.base) },
+		"tip":        func(m Merger) (any, error) { return m.Tip(ctx, api, "main") },
+		"files":      func(m Merger) (any, error) { return m.Files(ctx, files) },
+		"release":    func(m Merger) (any, error) { return nil, m.Release(ctx, "acme/bs") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, err := call(s.Service)

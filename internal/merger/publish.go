@@ -51,6 +51,26 @@ func (s *Service) freezeRefs(ctx context.Context, m *gitrepo.Mirror, r gitrepo.R
 	return m.Freeze(ctx, st)
 }
 
+// Containing implements Merger.
+func (s *Service) Containing(ctx context.Context, p model.Project, object string) ([]string, error) {
+	if err := mergeplan.CheckCommit(object); err != nil {
+		return nil, badRequest(err)
+	}
+	st, err := s.Refs(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	m, r, err := s.open(ctx, p)
+	if err == nil {
+		err = s.fetch(ctx, m, r, []gitrepo.Want{{Commit: object, Any: true}})
+	}
+	if err != nil {
+		return nil, classify(err)
+	}
+	out, err := m.Containing(ctx, object, st)
+	return out, classify(err)
+}
+
 // publish makes the states of all projects, and what else their repositories had
 // when they were frozen, readable under a scope.
 func (s *Service) publish(ctx context.Context, scope gitrepo.Scope, frozen []repostate.State, projects []*project) error {

@@ -34,7 +34,7 @@ type BranchRef struct {
 type Change struct {
 	Project Project `json:"project"`
 	// Number is the host's number of the pull request or review; 0 for a branch
-	// that was pushed to (Zuul: a ref).
+	// or tag that was pushed (Zuul: a ref).
 	Number int64 `json:"number"`
 	// Patchset identifies the version: the head commit for pull requests.
 	Patchset string `json:"patchset"`
@@ -44,7 +44,7 @@ type Change struct {
 	Ref string `json:"ref"`
 	// OldRev is what a branch was at before it was pushed to.
 	OldRev string `json:"oldRev,omitempty"`
-	// Branch is the branch it is to be merged into.
+	// Branch is the branch it is to be merged into; empty for a tag.
 	Branch string `json:"branch"`
 	URL    string `json:"url"`
 	Title  string `json:"title"`
@@ -90,6 +90,9 @@ func ShortCommit(sha string) string {
 	}
 	return sha
 }
+
+// TagOfRef strips "refs/tags/".
+func TagOfRef(ref string) (string, bool) { return strings.CutPrefix(ref, "refs/tags/") }
 
 // BranchOfRef strips "refs/heads/".
 func BranchOfRef(ref string) (string, bool) { return strings.CutPrefix(ref, "refs/heads/") }

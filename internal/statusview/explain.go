@@ -146,6 +146,9 @@ func (x *index) headline(it *gozer.QueueItem) string {
 		}
 	}
 	on := "branch " + v.Branch
+	if it.Spec.Changes[0].Branch == "" {
+		on = "tag " + v.Branch
+	}
 	if len(v.On) > 0 {
 		on = list(v.On)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
@@ -134,7 +135,7 @@ func (x *index) item(q gozer.ChangeQueue, e gozer.QueueEntry, it *gozer.QueueIte
 	out := Item{
 		Name: it.Name, Change: ChangeName(it), URL: clean(c.URL), Title: clean(c.Title), Live: it.Spec.Live,
 		// Nothing is written of an item that just came.
-		State: string(cmp.Or(it.Status.State, gozer.ItemWaiting)), Branch: clean(c.Branch), Halted: e.Halted,
+		State: string(cmp.Or(it.Status.State, gozer.ItemWaiting)), Branch: clean(convert.RefName(c)), Halted: e.Halted,
 	}
 	for _, a := range x.chain(it.Name) {
 		out.On = append(out.On, x.name(a))

@@ -168,9 +168,16 @@ func fill(e *model.TriggerEvent, kind string, p payload) (ignored string) {
 const noCommit = "0000000000000000000000000000000000000000"
 
 func fillPush(e *model.TriggerEvent, ref, before, after string) (ignored string) {
-	branch, ok := model.BranchOfRef(ref)
-	if !ok || branch == "" {
-		return "only pushes to branches are looked at, not " + ref
+	branch, isBranch := model.BranchOfRef(ref)
+	tag, isTag := model.TagOfRef(ref)
+	switch {
+	case isBranch && branch != "":
+	case isTag && tag != "" && after == noCommit:
+		return "the deletion of a tag"
+	case isTag && tag != "":
+		branch = ""
+	default:
+		return "only pushes of branches and tags are looked at, not " + ref
 	}
 	e.Event, e.Ref, e.Branch, e.OldRev, e.NewRev = "push", ref, branch, before, after
 	return ""

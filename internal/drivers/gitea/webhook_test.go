@@ -81,7 +81,7 @@ func TestDecode(t *testing.T) {
 		"comment_edited":   {"issue_comment", "pull_request_comment", nil, "it is not a new comment on a pull request"},
 		"comment_own":      {"issue_comment", "pull_request_comment", nil, "it is a report of Gozer"},
 		"push_branch":      {"push", "push", push("refs/heads/feature/x", "feature/x", "28e1879d029cb852e4844d9c718537df08844e03", "bffeb74224043ba2feb48d137756c8a9331c449a"), ""},
-		"push_tag":         {"push", "push", nil, "only pushes to branches are looked at, not refs/tags/v1"},
+		"push_tag":         {"push", "push", push("refs/tags/v1", "", "28e1879d029cb852e4844d9c718537df08844e03", "bffeb74224043ba2feb48d137756c8a9331c449a"), ""},
 		"branch_deleted":   {"delete", "delete", push("refs/heads/feature/x", "feature/x", "", noCommit), ""},
 		"tag_deleted":      {"delete", "delete", nil, "the deletion of a tag"},
 		"issue_opened":     {"issues", "issues", nil, "events of kind issues"},
@@ -118,7 +118,7 @@ func TestDecodeOfWhatIsWrong(t *testing.T) {
 		"no number":          {"pull_request", `{"action":"opened","pull_request":{},"repository":{"full_name":"a/b"}}`, "the pull request has no number", ""},
 		"no number, review":  {"pull_request_approved", `{"action":"reviewed","review":{"type":"pull_request_review_approved"},"pull_request":{},"repository":{"full_name":"a/b"}}`, "the pull request has no number", ""},
 		"no number, comment": {"issue_comment", `{"action":"created","is_pull":true,"comment":{"body":"x"},"repository":{"full_name":"a/b"}}`, "the pull request has no number", ""},
-		"no branch":          {"push", `{"ref":"refs/heads/","repository":{"full_name":"a/b"}}`, "only pushes to branches are looked at, not refs/heads/", ""},
+		"no branch":          {"push", `{"ref":"refs/heads/","repository":{"full_name":"a/b"}}`, "only pushes of branches and tags are looked at, not refs/heads/", ""},
 		"null":               {"push", `null`, "it names no repository", ""},
 		"unknown review":     {"pull_request_approved", `{"action":"reviewed","review":{"type":"x"},"pull_request":{"number":1},"repository":{"full_name":"a/b"}}`, "a review of type x", ""},
 	} {
@@ -207,7 +207,7 @@ func FuzzDecode(f *testing.F) {
 			switch {
 			case e.Event != "push" && e.Event != "pull_request" && e.Event != "pull_request_review",
 				strings.Count(e.Project, "/") != 1,
-				e.Event == "push" && (e.Branch == "" || e.Number != 0),
+				e.Event == "push" && (e.Branch == "" && !strings.HasPrefix(e.Ref, "refs/tags/") || e.Number != 0),
 				e.Event != "push" && e.Number < 1,
 				len(e.Comment) > maxComment, !utf8.ValidString(e.Comment), strings.Contains(e.Comment, ownMarker):
 				t.Errorf("event %+v", e)
