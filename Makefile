@@ -151,6 +151,10 @@ e2e-down:
 model-check: ## Search every state of small worlds around the queue engine: minutes, gigabytes.
 	@go test ./internal/gate/modelcheck -count=1 -run TestWorlds -exhaustive -v -timeout 60m
 
+.PHONY: model-merges
+model-merges: ## Compare 1,000 random queues, in every merge mode, with git in a worktree.
+	@go test ./internal/merger -count=1 -run TestTreesAreThoseOfGit -queues 1000 -timeout 60m -v | grep -v -e '^ *--- PASS' -e '^=== '; exit $${PIPESTATUS[0]}
+
 .PHONY: crash-test
 crash-test: envtest ## Kill the manager after every single write of a story; make test takes a sample of them.
 	@go test ./controllers -count=1 -run TestCrashAfterEachWrite -every-write -parallel 8 -v -timeout 60m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}

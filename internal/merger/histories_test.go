@@ -1,12 +1,14 @@
 package merger
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
@@ -26,7 +28,7 @@ func randomQueue(t *testing.T, rnd *rand.Rand) *queue {
 	}
 	files := map[string][]string{}
 	for i := range 4 {
-		files[fmt.Sprintf("dir%d/f%d", i%2, i)] = lines(12)
+		files[fmt.Sprintf("dir%d/f%d", i%2, i)] = lines(30)
 	}
 	write := func(files map[string][]string) {
 		for name, l := range files {
@@ -58,6 +60,10 @@ func randomQueue(t *testing.T, rnd *rand.Rand) *queue {
 	for i := range 5 {
 		q.repo.Git("checkout", "--quiet", "--detach", forks[rnd.IntN(len(forks))])
 		edit()
+		if rnd.IntN(4) == 0 {
+			q.repo.Commit(fmt.Sprintf("begin of change %d", i), nil)
+			edit()
+		}
 		head := q.repo.Commit(fmt.Sprintf("change %d", i), nil)
 		if rnd.IntN(3) == 0 {
 			forks = append(forks, head) // a later change may be stacked on it
@@ -70,14 +76,55 @@ func randomQueue(t *testing.T, rnd *rand.Rand) *queue {
 	return q
 }
 
-// mergeInWorktree does the same with `git merge` and gives the trees after
-// each step; it ends before the first conflict.
-func mergeInWorktree(q *queue) []string {
+var queues = flag.Int("queues", 12, "random queues that are compared with git, each in all modes")
+
+// worktrees do what the modes are, with git in a worktree; false for a conflict.
+var worktrees = map[mergeplan.Mode]func(r *gitrepotest.Repo, head string) bool{
+	mergeplan.ModeMerge:          merging("ort"),
+	mergeplan.ModeMergeOrt:       merging("ort"),
+	mergeplan.ModeMergeRecursive: merging("ort"), // git made the one the other's name
+	mergeplan.ModeMergeResolve:   merging("ort", "-Xno-renames"),
+	mergeplan.ModeSquash: func(r *gitrepotest.Repo, head string) bool {
+		if _, err := gitrepotest.Try(r.Dir, "merge", "--quiet", "--squash", head); err != nil {
+			return false
+		}
+		r.Git("commit", "--quiet", "--allow-empty", "-m", "squashed")
+		return true
+	},
+	mergeplan.ModeCherryPick: picking,
+	mergeplan.ModeRebase:     picking,
+}
+
+func merging(strategy string, options ...string) func(*gitrepotest.Repo, string) bool {
+	return func(r *gitrepotest.Repo, head string) bool {
+		args := append([]string{"merge", "--quiet", "--no-ff", "-s", strategy}, options...)
+		_, err := gitrepotest.Try(r.Dir, append(args, "-m", "x", head)...)
+		return err == nil
+	}
+}
+
+// picking applies what is not there yet, commit by commit, without what is empty then.
+func picking(r *gitrepotest.Repo, head string) bool {
+	for _, commit := range strings.Fields(r.Git("rev-list", "--reverse", "--topo-order", "--no-merges", "HEAD.."+head)) {
+		if _, err := gitrepotest.Try(r.Dir, "cherry-pick", commit); err == nil {
+			continue
+		}
+		if r.Git("status", "--porcelain") != "" {
+			return false
+		}
+		r.Git("cherry-pick", "--skip") // it is in the state already
+	}
+	return true
+}
+
+// inWorktree gives the trees after each step; it ends before the first conflict.
+func inWorktree(q *queue, mode mergeplan.Mode) []string {
 	var trees []string
 	q.repo.Git("checkout", "--quiet", "--detach", q.base)
 	defer q.repo.Git("checkout", "--quiet", "--force", "main")
 	for _, s := range q.steps {
-		if _, err := gitrepotest.Try(q.repo.Dir, "merge", "--quiet", "--no-ff", "-m", "x", s.Change.Head); err != nil {
+		if !worktrees[mode](q.repo, s.Change.Head) {
+			_, _ = gitrepotest.Try(q.repo.Dir, "cherry-pick", "--abort")
 			q.repo.Git("reset", "--quiet", "--hard")
 			return trees
 		}
@@ -86,26 +133,49 @@ func mergeInWorktree(q *queue) []string {
 	return trees
 }
 
-func TestTreesAreThoseOfGitMerge(t *testing.T) {
-	conflicts := 0
-	for seed := range uint64(16) {
-		q := randomQueue(t, rand.New(rand.NewPCG(seed, 1)))
-		s, _ := newService(t, t.TempDir(), q.remotes())
-		want := mergeInWorktree(q)
-		res := prepare(t, s, "", q.request())
-		if res.Conflict != nil {
-			conflicts++
-			if res.Conflict.Step != len(want) || len(res.Conflict.Files) == 0 {
-				t.Errorf("seed %d: conflict %+v, git merge gets to step %d", seed, res.Conflict, len(want))
-			}
-			continue
+// TestTreesAreThoseOfGit: random queues, in every mode, give the trees and the
+// conflicts that git gives in a worktree. `make model-merges` compares 1,000.
+func TestTreesAreThoseOfGit(t *testing.T) {
+	var conflicts, clean atomic.Int64
+	t.Run("queues", func(t *testing.T) {
+		for seed := range uint64(*queues) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				q := randomQueue(t, rand.New(rand.NewPCG(seed, 1)))
+				s, closeIt := newService(t, t.TempDir(), q.remotes())
+				defer closeIt()
+				for mode := range worktrees {
+					for n := range q.steps {
+						q.steps[n].Mode = mode
+					}
+					want := inWorktree(q, mode)
+					res := prepare(t, s, "", q.request())
+					if res.Conflict == nil {
+						clean.Add(1)
+					} else {
+						conflicts.Add(1)
+					}
+					compareSteps(t, mode, want, res, len(q.steps))
+				}
+			})
 		}
-		if len(want) != len(q.steps) || res.States[0].Tree != want[len(want)-1] {
-			t.Errorf("seed %d: tree %s, git merge gives %v", seed, res.States[0].Tree, want)
-		}
+	})
+	t.Logf("%d of %d queues conflict", conflicts.Load(), conflicts.Load()+clean.Load())
+	if conflicts.Load() == 0 || clean.Load() == 0 {
+		t.Error("the test does not see both ways")
 	}
-	if conflicts == 0 || conflicts == 16 {
-		t.Errorf("%d of 16 histories conflict: the test does not see both ways", conflicts)
+}
+
+func compareSteps(t *testing.T, mode mergeplan.Mode, want []string, res mergeplan.Result, steps int) {
+	t.Helper()
+	if c := res.Conflict; c != nil && (c.Step != len(want) || len(c.Files) == 0) || c == nil && len(want) != steps {
+		t.Errorf("%s: conflict %+v, git gets to step %d of %d", mode, c, len(want), steps)
+		return
+	}
+	for n, tree := range want {
+		if res.Steps[n].Tree != tree {
+			t.Errorf("%s: step %d has tree %s, git makes %s", mode, n, res.Steps[n].Tree, tree)
+		}
 	}
 }
 
@@ -132,7 +202,7 @@ func TestCrissCrossMerge(t *testing.T) {
 	}
 	s, _ := newService(t, t.TempDir(), q.remotes())
 	res := prepare(t, s, "", q.request())
-	if res.Conflict != nil || res.States[0].Tree != mergeInWorktree(q)[0] || !slices.Contains(res.Steps[0].ChangedFiles, "b") {
+	if res.Conflict != nil || res.States[0].Tree != inWorktree(q, mergeplan.ModeMerge)[0] || !slices.Contains(res.Steps[0].ChangedFiles, "b") {
 		t.Errorf("%+v", res)
 	}
 }

@@ -178,7 +178,7 @@ func TestPickingConflictsAndOddities(t *testing.T) {
 			return r.Git("rev-parse", "HEAD")
 		})
 		res := prepare(t, s, "", q.request())
-		if res.Conflict != nil || res.States[0].Tree != mergeInWorktree(q)[0] {
+		if res.Conflict != nil || res.States[0].Tree != inWorktree(q, mergeplan.ModeMerge)[0] {
 			t.Errorf("%+v", res)
 		}
 	})

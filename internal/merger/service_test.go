@@ -202,8 +202,8 @@ func TestTwoProjectsAndExtraBranches(t *testing.T) {
 		got = append(got, row{st.Project.Name, st.Branch, st.Base, st.Tree})
 	}
 	want := []row{
-		{"acme/api", "main", q.base, mergeInWorktree(q)[1]},
-		{"acme/web", "main", other.base, mergeInWorktree(other)[0]}, // frozen by the merger
+		{"acme/api", "main", q.base, inWorktree(q, mergeplan.ModeMerge)[1]},
+		{"acme/web", "main", other.base, inWorktree(other, mergeplan.ModeMerge)[0]}, // frozen by the merger
 		{"acme/web", "stable", other.base, other.repo.Tree(other.base)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
