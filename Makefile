@@ -171,6 +171,10 @@ bench-gate: envtest ## Measure a gate of 100 and 200 changes against the real AP
 bench: ## Run the Go benchmarks.
 	@go test -run '^$$' -bench . -skip '^BenchmarkGate$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
 
+.PHONY: bench-mirror
+bench-mirror: ## Measure a merger that meets a repository of 1 GB for the first time.
+	@go test ./internal/merger -run '^$$' -bench ColdMirror -benchtime 1x -mirror-bytes 1000000000 -timeout 30m
+
 .PHONY: bench-sim
 BENCH_SIM = $(BIN)/gozerctl simulate --trace $(GOZER_SHARED)/traces/gate-2014-2020.jsonl --urgent 0.05 \
   --policy all,zuul+rescue,optimistic+rescue,zuul+retry,zuul+both,zuul+retry+rescue,zuul+expedite,zuul+retry+rescue+expedite
