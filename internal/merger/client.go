@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -88,20 +87,24 @@ func post[Out any](ctx context.Context, c *Client, method string, in any) (Out, 
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return out, &Error{Kind: Transient, Message: fmt.Sprintf("merger: %v", err)}
+		return out, noAnswer(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, 2*maxBody))
 	if err != nil {
-		return out, &Error{Kind: Transient, Message: fmt.Sprintf("merger: %v", err)}
+		return out, noAnswer(err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return out, errorOf(resp.StatusCode, data)
 	}
 	if err := json.Unmarshal(data, &out); err != nil {
-		return out, &Error{Kind: Transient, Message: fmt.Sprintf("merger: the answer to %s cannot be read: %v", method, err)}
+		return out, noAnswer(fmt.Errorf("the answer to %s cannot be read: %w", method, err))
 	}
 	return out, nil
+}
+
+func noAnswer(err error) *Error {
+	return &Error{Kind: Transient, Message: fmt.Sprintf("merger: %v", err), away: true}
 }
 
 // errorOf reads the merger's error, or makes one when something between
@@ -111,9 +114,5 @@ func errorOf(status int, data []byte) error {
 	if json.Unmarshal(data, &e) == nil && e.Kind != "" {
 		return &e
 	}
-	err := errors.New(http.StatusText(status))
-	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return &Error{Kind: Denied, Message: fmt.Sprintf("merger: %v", err)}
-	}
-	return &Error{Kind: Transient, Message: fmt.Sprintf("merger: answered %d %v", status, err)}
+	return noAnswer(fmt.Errorf("answered %d %s", status, http.StatusText(status)))
 }

@@ -44,36 +44,6 @@ func (s *served) gitURL(scope, tok string, p model.Project) string {
 	return strings.Replace(s.url, "http://", "http://any:"+tok+"@", 1) + "/git/" + scope + "/" + p.Canonical()
 }
 
-func TestClientGivesWhatTheServiceGives(t *testing.T) {
-	q := independent(t, 2)
-	s := serve(t, q.remotes())
-	ctx := t.Context()
-	files := FilesRequest{Project: api, Branch: "main", Paths: []string{"README"}}
-	for name, call := range map[string]func(Merger) (any, error){
-		"prepare": func(m Merger) (any, error) {
-			return m.Prepare(ctx, PrepareRequest{Scope: "acme/bs", Request: q.request()})
-		},
-		"branches": func(m Merger) (any, error) { return m.Branches(ctx, api) },
-		"tip":      func(m Merger) (any, error) { return m.Tip(ctx, api, "main") },
-		"files":    func(m Merger) (any, error) { return m.Files(ctx, files) },
-		"release":  func(m Merger) (any, error) { return nil, m.Release(ctx, "acme/bs") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			want, err := call(s.Service)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := call(s.client)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
 func TestErrorKindsCrossTheWire(t *testing.T) {
 	q := independent(t, 1)
 	s := serve(t, q.remotes())
