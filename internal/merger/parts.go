@@ -9,42 +9,49 @@ import (
 // nothing to do with one another.
 type part struct {
 	project model.Project
-	request mergeplan.Request
+	request PrepareRequest
 	// steps are the places that the part's steps have in the whole request.
 	steps []int
 }
 
-// split gives the parts of a request, in the order in which projects are in a result.
-func split(req mergeplan.Request) []*part {
+// split gives the parts of a request, in the order in which projects are in a
+// result. They have no scope yet.
+func split(req PrepareRequest) []*part {
 	var parts []*part
-	of := map[model.Project]*part{}
-	for _, c := range mergeplan.Chains(req) {
-		if of[c.Project] == nil {
-			of[c.Project] = &part{project: c.Project}
-			parts = append(parts, of[c.Project])
+	found := map[model.Project]*part{}
+	of := func(project model.Project) *part {
+		p := found[project]
+		if p == nil {
+			p = &part{project: project}
+			found[project], parts = p, append(parts, p)
 		}
+		return p
 	}
-	for _, b := range req.Bases {
-		p := of[b.Project]
-		p.request.Bases = append(p.request.Bases, b)
+	for _, c := range mergeplan.Chains(req.Request) {
+		of(c.Project)
 	}
-	for i, s := range req.Steps {
-		p := of[s.Change.Project]
-		p.request.Steps = append(p.request.Steps, s)
+	for _, b := range req.Request.Bases {
+		r := &of(b.Project).request.Request
+		r.Bases = append(r.Bases, b)
+	}
+	for i, s := range req.Request.Steps {
+		p := of(s.Change.Project)
+		p.request.Request.Steps = append(p.request.Request.Steps, s)
 		p.steps = append(p.steps, i)
 	}
-	for _, e := range req.Extra {
-		p := of[e.Project]
-		p.request.Extra = append(p.request.Extra, e)
+	for _, e := range req.Request.Extra {
+		r := &of(e.Project).request.Request
+		r.Extra = append(r.Extra, e)
 	}
 	return parts
 }
 
 // freeze gives the part the bases that its branches were found at.
 func (p *part) freeze(states []mergeplan.State) {
-	p.request.Bases = nil
+	r := &p.request.Request
+	r.Bases = nil
 	for _, st := range states {
-		p.request.Bases = append(p.request.Bases, mergeplan.Base{Project: st.Project, Branch: st.Branch, Commit: st.Base})
+		r.Bases = append(r.Bases, mergeplan.Base{Project: st.Project, Branch: st.Branch, Commit: st.Base})
 	}
 }
 

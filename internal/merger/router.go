@@ -124,7 +124,7 @@ func (r *Router) Prepare(ctx context.Context, req PrepareRequest) (mergeplan.Res
 			return mergeplan.Result{}, badRequest(err)
 		}
 	}
-	parts := split(req.Request)
+	parts := split(req)
 	scope := ""
 	if len(parts) == 1 {
 		scope = req.Scope
@@ -152,9 +152,11 @@ func (r *Router) prepareAll(ctx context.Context, scope string, parts []*part) ([
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, p := range parts {
+		ask := p.request
+		ask.Scope = scope
 		g.Go(func() (err error) {
 			results[i], err = route(ctx, r, p.project, func(m Merger) (mergeplan.Result, error) {
-				return m.Prepare(ctx, PrepareRequest{Scope: scope, Request: p.request})
+				return m.Prepare(ctx, ask)
 			}, nil)
 			return err
 		})
