@@ -8,7 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/gozer-dev/gozer/internal/mergeplan"
@@ -18,7 +18,7 @@ import (
 
 // Client speaks to a merger over HTTP.
 type Client struct {
-	url   string
+	url   *url.URL
 	token string
 	http  *http.Client
 }
@@ -27,15 +27,22 @@ var _ Merger = (*Client)(nil)
 
 // NewClient makes a Client of the merger at a URL like "http://gozer-merger:8080".
 // The time that a request may take is its context's.
-func NewClient(url string, key token.Key) *Client {
+func NewClient(at string, key token.Key) (*Client, error) {
+	u, err := url.Parse(at)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("%q is not the URL of a merger, like http://gozer-merger:8080", at)
+	}
 	return &Client{
-		url:   strings.TrimSuffix(url, "/"),
+		url:   u,
 		token: key.For(token.Internal, Role),
 		http: &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the token goes nowhere else
 		}},
-	}
+	}, nil
 }
+
+// Name is what the replica is called: the host of its URL.
+func (c *Client) Name() string { return c.url.Host }
 
 // dialTime bounds connecting: a merger that was just replaced may not answer
 // at its old address at all, and asking again finds the new one.
@@ -79,7 +86,7 @@ func post[Out any](ctx context.Context, c *Client, method string, in any) (Out, 
 	if err != nil {
 		return out, badRequest(err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/"+method, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url.JoinPath("v1", method).String(), bytes.NewReader(body))
 	if err != nil {
 		return out, badRequest(err)
 	}

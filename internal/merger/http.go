@@ -31,8 +31,9 @@ type scopeRequest struct {
 }
 
 // Handler serves a Service to the manager (/v1/) and prepared states to the
-// Pods of their buildset (/git/).
-func Handler(s *Service, key token.Key, log *slog.Logger) http.Handler {
+// Pods of their buildset (/git/). What others published is had from peers; there
+// are none when peers is nil.
+func Handler(s *Service, key token.Key, peers *Peers, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/prepare", call(key, log, s.Prepare))
 	mux.Handle("POST /v1/release", call(key, log, func(ctx context.Context, r scopeRequest) (struct{}, error) {
@@ -45,7 +46,8 @@ func Handler(s *Service, key token.Key, log *slog.Logger) http.Handler {
 		return s.Tip(ctx, r.Project, r.Branch)
 	}))
 	mux.Handle("POST /v1/files", call(key, log, s.Files))
-	mux.HandleFunc("/git/{tenant}/{buildset}/{path...}", func(w http.ResponseWriter, r *http.Request) { s.serveGit(w, r, key) })
+	mux.Handle("POST /v1/serves", call(key, log, s.serves))
+	mux.HandleFunc("/git/{tenant}/{buildset}/{path...}", func(w http.ResponseWriter, r *http.Request) { s.serveGit(w, r, key, peers) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return mux
 }
@@ -93,7 +95,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 var gitPaths = []string{"/info/refs", "/git-upload-pack", "/git-receive-pack", "/HEAD"}
 
 // serveGit serves /git/<tenant>/<buildset>/<host>/<project>/<service>.
-func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key) {
+func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key, peers *Peers) {
 	scope, err := gitrepo.ParseScope(r.PathValue("tenant") + "/" + r.PathValue("buildset"))
 	_, password, _ := r.BasicAuth()
 	if err != nil || !key.Valid(token.Git, scope.String(), password) {
@@ -108,11 +110,14 @@ func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key
 		return
 	}
 	m, err := s.store.Served(scope, host, name)
-	if err != nil {
-		http.Error(w, "nothing was prepared for this buildset in "+repo, http.StatusNotFound)
-		return
+	switch {
+	case err == nil:
+		m.ServeUploadPack(w, r, scope, service)
+	case peers == nil || r.Header.Get(forwardedHeader) != "":
+		notPublished(w, repo)
+	default:
+		peers.forward(w, r, servesRequest{Scope: scope.String(), Host: host, Name: name})
 	}
-	m.ServeUploadPack(w, r, scope, service)
 }
 
 func splitGitPath(path string) (repo, service string) {

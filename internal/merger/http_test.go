@@ -34,14 +34,27 @@ func serve(t *testing.T, r Remotes) *served {
 	t.Helper()
 	s, _ := newService(t, t.TempDir(), r)
 	key := token.NewKey()
-	srv := httptest.NewServer(Handler(s, key, slog.New(slog.DiscardHandler)))
+	srv := httptest.NewServer(Handler(s, key, nil, slog.New(slog.DiscardHandler)))
 	t.Cleanup(srv.Close)
-	return &served{Service: s, key: key, url: srv.URL, client: NewClient(srv.URL, key)}
+	return &served{Service: s, key: key, url: srv.URL, client: newClient(t, srv.URL, key)}
+}
+
+func newClient(t *testing.T, url string, key token.Key) *Client {
+	t.Helper()
+	c, err := NewClient(url, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // gitURL is where a scope reads a project, with a token in it.
 func (s *served) gitURL(scope, tok string, p model.Project) string {
-	return strings.Replace(s.url, "http://", "http://any:"+tok+"@", 1) + "/git/" + scope + "/" + p.Canonical()
+	return gitURL(s.url, scope, tok, p)
+}
+
+func gitURL(url, scope, tok string, p model.Project) string {
+	return strings.Replace(url, "http://", "http://any:"+tok+"@", 1) + "/git/" + scope + "/" + p.Canonical()
 }
 
 func TestErrorKindsCrossTheWire(t *testing.T) {
@@ -62,10 +75,10 @@ func TestErrorKindsCrossTheWire(t *testing.T) {
 		"missing":             {s.client, api, "no", Missing, `no branch "no"`},
 		"bad request":         {s.client, api, "..", BadRequest, "ref name"},
 		"transient":           {s.client, web, "main", Transient, "how to reach"},
-		"another key":         {NewClient(s.url, token.NewKey()), api, "main", Denied, "same key"},
-		"nobody listens":      {NewClient("http://127.0.0.1:1", s.key), api, "main", Transient, "refused"},
-		"a proxy in between":  {NewClient(cut.URL, s.key), api, "main", Transient, "502"},
-		"the path is unknown": {NewClient(s.url+"/x", s.key), api, "main", Transient, "404"},
+		"another key":         {newClient(t, s.url, token.NewKey()), api, "main", Denied, "same key"},
+		"nobody listens":      {newClient(t, "http://127.0.0.1:1", s.key), api, "main", Transient, "refused"},
+		"a proxy in between":  {newClient(t, cut.URL, s.key), api, "main", Transient, "502"},
+		"the path is unknown": {newClient(t, s.url+"/x", s.key), api, "main", Transient, "404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tc.client.Tip(t.Context(), tc.project, tc.branch)

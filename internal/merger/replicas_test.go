@@ -1,7 +1,6 @@
 package merger
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -45,24 +44,35 @@ type replicas struct {
 	mortals  []*mortal
 	servers  []*httptest.Server
 	names    []string
-	clock    time.Time
+	clock    atomic.Int64
 	*Router
 }
 
+// now is a clock that only the test moves.
+func (c *replicas) now() time.Time { return time.Unix(c.clock.Load(), 0) }
+
+func (c *replicas) later(d time.Duration) { c.clock.Add(int64(d / time.Second)) }
+
 func startReplicas(t *testing.T, n int, r Remotes) *replicas {
 	t.Helper()
-	c := &replicas{t: t, key: token.NewKey(), clock: time.Unix(1000, 0)}
+	c := &replicas{t: t, key: token.NewKey()}
 	var all []Replica
-	for i := range n {
-		s, _ := newService(t, t.TempDir(), r)
-		m := &mortal{Handler: Handler(s, c.key, slog.New(slog.DiscardHandler))}
+	var peers []*Client
+	for range n {
+		m := &mortal{}
 		srv := httptest.NewServer(m)
 		t.Cleanup(srv.Close)
-		name := fmt.Sprintf("gozer-merger-%d", i)
-		c.services, c.mortals, c.servers, c.names = append(c.services, s), append(c.mortals, m), append(c.servers, srv), append(c.names, name)
-		all = append(all, Replica{Name: name, Merger: NewClient(srv.URL, c.key)})
+		client := newClient(t, srv.URL, c.key)
+		c.mortals, c.servers, peers = append(c.mortals, m), append(c.servers, srv), append(peers, client)
+		all = append(all, Replica{Name: client.Name(), Merger: client})
+		c.names = append(c.names, client.Name())
 	}
-	c.Router = NewRouter(all, func() time.Time { return c.clock })
+	for _, m := range c.mortals {
+		s, _ := newService(t, t.TempDir(), r)
+		m.Handler = Handler(s, c.key, NewPeers(peers, c.now), slog.New(slog.DiscardHandler))
+		c.services = append(c.services, s)
+	}
+	c.Router = NewRouter(all, c.now)
 	return c
 }
 

@@ -181,7 +181,7 @@ func TestWorkSurvivesTheDeathOfAReplica(t *testing.T) {
 	more.Steps = more.Steps[:2]
 	state.Commit = prepare(t, c, "", more).States[0].Commit
 	c.mortals[first].dead.Store(false)
-	c.clock = c.clock.Add(leaveOut)
+	c.later(leaveOut)
 	if got, err = c.Files(t.Context(), state); err != nil || len(got.Files) != 1 {
 		t.Errorf("files of a state of the replica that stood in: %+v, %v", got, err)
 	}
