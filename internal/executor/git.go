@@ -54,7 +54,11 @@ func (g *git) fetchAll(ctx context.Context, all []checkout) error {
 	return context.Cause(ctx)
 }
 
-var errMoved = errors.New("is not at the commit of the tested state")
+var (
+	errMoved = errors.New("is not at the commit of the tested state")
+	// errLost: nobody publishes it again before the manager starts another attempt.
+	errLost = errors.New("is not published any more, for the merger that had it was replaced; it is published again before the next attempt")
+)
 
 func (g *git) fetch(ctx context.Context, c checkout) error {
 	dir := filepath.Join(g.workDir, filepath.FromSlash(c.dir))
@@ -65,7 +69,7 @@ func (g *git) fetch(ctx context.Context, c checkout) error {
 	g.logf("Fetching %s %s at %s", c.project.Canonical(), c.branch, model.ShortCommit(c.commit))
 	for n := 0; ; n++ {
 		err := g.once(ctx, c, dir, source)
-		if err == nil || errors.Is(err, errMoved) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, errMoved) || errors.Is(err, errLost) || ctx.Err() != nil {
 			return err
 		}
 		err = fmt.Errorf("cannot fetch %s %s: %w", c.project.Canonical(), c.branch, err)
@@ -94,6 +98,9 @@ func (g *git) once(ctx context.Context, c checkout, dir, source string) error {
 	}
 	_, err := g.git(ctx, dir, true, "fetch", "-q", "--force", "--tags", "--no-recurse-submodules", "--no-write-fetch-head",
 		"--end-of-options", source, "+refs/heads/"+c.branch+":"+fetchedRef)
+	if notFound(err) {
+		return fmt.Errorf("%s %s %w", c.project.Canonical(), c.branch, errLost)
+	}
 	if err != nil {
 		return err
 	}
@@ -110,6 +117,11 @@ func (g *git) once(ctx context.Context, c checkout, dir, source string) error {
 	}
 	_, err = g.git(ctx, dir, false, "update-ref", "-d", fetchedRef)
 	return err
+}
+
+// notFound says that the merger answered 404.
+func notFound(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "fatal: repository '") && strings.HasSuffix(err.Error(), "' not found")
 }
 
 func (g *git) git(ctx context.Context, dir string, withToken bool, args ...string) (string, error) {

@@ -311,6 +311,20 @@ func TestGitServerAway(t *testing.T) {
 	}
 }
 
+// What no merger has is not asked for again: only another attempt has it published.
+func TestStateIsNotPublishedAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.project(map[string]file{"t": script("echo ran\n")})
+	w.spec.Run = w.playbooks("t")
+	if err := os.Rename(filepath.Join(w.dir, "repos"), filepath.Join(w.dir, "gone")); err != nil {
+		t.Fatal(err)
+	}
+	out, log := w.run()
+	if out.Result != model.Retry || !strings.Contains(out.Reason, "forge.example/acme/api main is not published any more") || strings.Contains(log, "trying again") {
+		t.Errorf("%+v\n%s", out, log)
+	}
+}
+
 // A server that takes connections and says nothing must not hold the build.
 func TestGitServerHangs(t *testing.T) {
 	w := newWorld(t)
