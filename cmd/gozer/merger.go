@@ -28,6 +28,7 @@ const (
 
 type mergerFlags struct {
 	namespace, tokenKey, dataDir, bind string
+	peers                              []string
 }
 
 func mergerCommand() *cobra.Command {
@@ -40,6 +41,7 @@ func mergerCommand() *cobra.Command {
 	c.Flags().StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
 	c.Flags().StringVar(&f.dataDir, "data-dir", "/var/lib/gozer", "directory of the mirrors")
 	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on")
+	c.Flags().StringSliceVar(&f.peers, "peers", nil, "URLs of all replicas of the merger, this one among them; not needed for one")
 	return c
 }
 
@@ -63,8 +65,12 @@ func runMerger(ctx context.Context, f mergerFlags) error {
 	if err := service.Stats.Register(metrics); err != nil {
 		return err
 	}
+	peers, err := peersOf(f.peers, key)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", merger.Handler(service, key, log))
+	mux.Handle("/", merger.Handler(service, key, peers, log))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	go sweep(ctx, service, log)
 	return serve(ctx, f.bind, mux, log)
