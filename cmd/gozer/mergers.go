@@ -5,17 +5,17 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/merger"
-	"github.com/gozer-dev/gozer/internal/token"
 )
 
 // mergersOf is what the manager has merges made by: the replicas, when they are
 // listed, else whoever answers at the URL.
-func mergersOf(url string, replicas []string, key token.Key) (merger.Merger, error) {
+func mergersOf(url string, replicas []string, self *identity.Identity) (merger.Merger, error) {
 	if len(replicas) == 0 {
-		return merger.NewClient(url, key)
+		return merger.NewClient(url, self)
 	}
-	clients, err := mergerClients(replicas, key)
+	clients, err := mergerClients(replicas, self)
 	if err != nil {
 		return nil, err
 	}
@@ -27,10 +27,10 @@ func mergersOf(url string, replicas []string, key token.Key) (merger.Merger, err
 	return r, r.Register(metrics.Registry)
 }
 
-func mergerClients(urls []string, key token.Key) ([]*merger.Client, error) {
+func mergerClients(urls []string, self *identity.Identity) ([]*merger.Client, error) {
 	var all []*merger.Client
 	for _, u := range urls {
-		c, err := merger.NewClient(u, key)
+		c, err := merger.NewClient(u, self)
 		if err != nil {
 			return nil, err
 		}
@@ -40,10 +40,10 @@ func mergerClients(urls []string, key token.Key) ([]*merger.Client, error) {
 }
 
 // peersOf are the replicas that a merger is one of; none when it is alone.
-func peersOf(urls []string, key token.Key) (*merger.Peers, error) {
+func peersOf(urls []string, self *identity.Identity) (*merger.Peers, error) {
 	if len(urls) == 0 {
 		return nil, nil
 	}
-	clients, err := mergerClients(urls, key)
+	clients, err := mergerClients(urls, self)
 	return merger.NewPeers(clients, time.Now), err
 }

@@ -30,9 +30,12 @@ type git struct {
 	workDir string
 	baseURL string
 	token   string
-	timeout time.Duration
-	backoff Backoff
-	logf    func(format string, args ...any)
+	// authority is a file with the certificate that the server is checked with;
+	// "" leaves that to the system's.
+	authority string
+	timeout   time.Duration
+	backoff   Backoff
+	logf      func(format string, args ...any)
 }
 
 // fetchAll makes every checkout, or says in words for people which could not be made.
@@ -157,11 +160,15 @@ func (g *git) env(withToken bool) []string {
 		{"submodule.recurse", "false"},
 		{"advice.detachedHead", "false"},
 		{"http.followRedirects", "false"},
+		{"http.version", "HTTP/1.1"}, // one request after the other
 		{"http.lowSpeedLimit", "1000"},
 		{"http.lowSpeedTime", "60"},
 		{"protocol.allow", "never"},
 		{"protocol.http.allow", "always"},
 		{"protocol.https.allow", "always"},
+	}
+	if g.authority != "" {
+		config = append(config, [2]string{"http.sslCAInfo", g.authority})
 	}
 	if withToken {
 		basic := base64.StdEncoding.EncodeToString([]byte(gitUser + ":" + g.token))

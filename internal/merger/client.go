@@ -11,32 +11,30 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
-	"github.com/gozer-dev/gozer/internal/token"
 )
 
 // Client speaks to a merger over HTTP.
 type Client struct {
-	url   *url.URL
-	token string
-	http  *http.Client
+	url  *url.URL
+	http *http.Client
 }
 
 var _ Merger = (*Client)(nil)
 
-// NewClient makes a Client of the merger at a URL like "http://gozer-merger:8080".
+// NewClient makes a Client of the merger at a URL like "https://gozer-merger:8080".
 // The time that a request may take is its context's.
-func NewClient(at string, key token.Key) (*Client, error) {
+func NewClient(at string, self *identity.Identity) (*Client, error) {
 	u, err := url.Parse(at)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("%q is not the URL of a merger, like http://gozer-merger:8080", at)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is not the URL of a merger; it is like https://gozer-merger:8080", at)
 	}
 	return &Client{
-		url:   u,
-		token: key.For(token.Internal, Role),
-		http: &http.Client{Transport: transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // the token goes nowhere else
+		url: u,
+		http: &http.Client{Transport: transport(self), CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // a merger sends nobody elsewhere
 		}},
 	}, nil
 }
@@ -44,13 +42,22 @@ func NewClient(at string, key token.Key) (*Client, error) {
 // Name is what the replica is called: the host of its URL.
 func (c *Client) Name() string { return c.url.Host }
 
-// dialTime bounds connecting: a merger that was just replaced may not answer
-// at its old address at all, and asking again finds the new one.
-const dialTime = 3 * time.Second
+const (
+	// dialTime bounds connecting: a merger that was just replaced may not answer
+	// at its old address at all, and asking again finds the new one.
+	dialTime = 3 * time.Second
+	// A merger may work for long before it answers; whether it still does is asked
+	// after a silence of pingAfter, and it is gone after another pingTime.
+	pingAfter = 10 * time.Second
+	pingTime  = 5 * time.Second
+)
 
-func transport() *http.Transport {
+func transport(self *identity.Identity) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // documented to be one
+	t.Proxy = nil                                        // mergers are near
 	t.DialContext = (&net.Dialer{Timeout: dialTime}).DialContext
+	t.TLSClientConfig = self.Client(identity.Merger)
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime}
 	return t
 }
 
@@ -90,7 +97,6 @@ func post[Out any](ctx context.Context, c *Client, method string, in any) (Out, 
 	if err != nil {
 		return out, badRequest(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -111,6 +117,9 @@ func post[Out any](ctx context.Context, c *Client, method string, in any) (Out, 
 }
 
 func noAnswer(err error) *Error {
+	if identity.Stranger(err) {
+		return &Error{Kind: Denied, Message: fmt.Sprintf("manager and mergers must have the same token key: %v", err), away: true}
+	}
 	return &Error{Kind: Transient, Message: fmt.Sprintf("merger: %v", err), away: true}
 }
 

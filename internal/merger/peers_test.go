@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/token"
@@ -17,8 +16,8 @@ import (
 func (c *replicas) clone(through int, p model.Project, flags ...string) (dir, out string, err error) {
 	c.t.Helper()
 	dir = filepath.Join(c.t.TempDir(), "work")
-	url := gitURL(c.servers[through].URL, "acme/bs", c.key.For(token.Git, "acme/bs"), p)
-	out, err = gitrepotest.Try("/", append(append([]string{"clone", "--quiet"}, flags...), url, dir)...)
+	url := gitURL(c.servers[through].url, "acme/bs", c.key.For(token.Git, "acme/bs"), p)
+	out, err = c.servers[through].try("/", append(append([]string{"clone", "--quiet"}, flags...), url, dir)...)
 	return dir, out, err
 }
 
@@ -46,10 +45,10 @@ func TestCloneThroughAnyReplica(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s through replica %d: %v: %s", name, i, err, out)
 			}
-			if head := mustGit(t, dir, "rev-parse", "HEAD"); head != want {
+			if head := c.servers[0].git(dir, "rev-parse", "HEAD"); head != want {
 				t.Errorf("%s through replica %d: HEAD is %s, want %s", name, i, head, want)
 			}
-			mustGit(t, dir, "fsck", "--strict")
+			c.servers[0].git(dir, "fsck", "--strict")
 		}
 	}
 }
@@ -71,7 +70,7 @@ func TestCloneOfProjectsOfDifferentReplicas(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v: %s", st.Project.Name, err, out)
 		}
-		if head := mustGit(t, dir, "rev-parse", "HEAD"); head != st.Commit {
+		if head := c.servers[0].git(dir, "rev-parse", "HEAD"); head != st.Commit {
 			t.Errorf("%s: HEAD is %s, want %s", st.Project.Name, head, st.Commit)
 		}
 	}
@@ -92,7 +91,7 @@ func TestCloneWhenTheOwnerDied(t *testing.T) {
 		t.Errorf("while it is away: %v: %s", err, out)
 	}
 	prepare(t, c, "acme/bs", q.request())
-	if dir, out, err := c.clone(other, api); err != nil || mustGit(t, dir, "rev-parse", "HEAD") != want.States[0].Commit {
+	if dir, out, err := c.clone(other, api); err != nil || c.servers[0].git(dir, "rev-parse", "HEAD") != want.States[0].Commit {
 		t.Errorf("published anew by another: %v: %s", err, out)
 	}
 	c.mortals[owner].dead.Store(false)
@@ -147,13 +146,13 @@ func TestForwarding(t *testing.T) {
 		"a push":                 {other, c.key.For(token.Git, "acme/bs"), false, "/git-receive-pack", http.StatusForbidden, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, c.servers[tc.through].URL+"/git/acme/bs/"+api.Canonical()+tc.path, nil)
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, c.servers[tc.through].url+"/git/acme/bs/"+api.Canonical()+tc.path, nil)
 			req.SetBasicAuth("x", tc.token)
 			if tc.forwarded {
 				req.Header.Set(forwardedHeader, "yes")
 			}
 			before := asked(owner)
-			if got := status(t, req); got != tc.want {
+			if got := status(t, c.servers[0].as(""), req); got != tc.want {
 				t.Errorf("status %d, want %d", got, tc.want)
 			}
 			if got := asked(owner) > before; got != tc.asks {

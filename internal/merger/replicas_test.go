@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
@@ -42,7 +43,7 @@ type replicas struct {
 	key      token.Key
 	services []*Service
 	mortals  []*mortal
-	servers  []*httptest.Server
+	servers  []*origin
 	names    []string
 	clock    atomic.Int64
 	*Router
@@ -60,12 +61,16 @@ func startReplicas(t *testing.T, n int, r Remotes) *replicas {
 	var peers []*Client
 	for range n {
 		m := &mortal{}
-		srv := httptest.NewServer(m)
-		t.Cleanup(srv.Close)
-		client := newClient(t, srv.URL, c.key)
-		c.mortals, c.servers, peers = append(c.mortals, m), append(c.servers, srv), append(peers, client)
+		o := listen(t, c.key)
+		o.handler = m
+		client := newClient(t, o.url, c.key)
+		c.mortals, c.servers, c.names = append(c.mortals, m), append(c.servers, o), append(c.names, client.Name())
 		all = append(all, Replica{Name: client.Name(), Merger: client})
-		c.names = append(c.names, client.Name())
+		peer, err := NewClient(o.url, is(t, c.key, identity.Merger))
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers = append(peers, peer)
 	}
 	for _, m := range c.mortals {
 		s, _ := newService(t, t.TempDir(), r)

@@ -98,7 +98,7 @@ func TestArguments(t *testing.T) {
 	}{
 		"manager": {role: "manager", want: []string{
 			"--namespace=$(POD_NAMESPACE)", "--image=docker.io/local/gozer:0.1.0", "--image-pull-policy=IfNotPresent",
-			"--merger-url=http://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=",
+			"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=",
 			"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
 			"--item-ttl=1h", "--event-ttl=1h",
 		}},
@@ -107,7 +107,7 @@ func TestArguments(t *testing.T) {
 				"retention.items=2h30m", "retention.events=10m", "manager.extraArgs={--log-level=debug}"},
 			want: []string{
 				"--namespace=$(POD_NAMESPACE)", "--image=example.com/gozer:dev", "--image-pull-policy=Never",
-				"--merger-url=http://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=https://gozer.example.com",
+				"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=https://gozer.example.com",
 				"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
 				"--item-ttl=2h30m", "--event-ttl=10m", "--log-level=debug",
 			}},
@@ -187,23 +187,24 @@ func checkSelector(t *testing.T, name string, selector, labels map[string]string
 
 func checkProbes(t *testing.T, role string, c corev1.Container) {
 	t.Helper()
-	port, ready := "http", "/healthz"
-	if role == "manager" {
+	port, ready, scheme := "http", "/healthz", corev1.URIScheme("")
+	wantPorts := map[string]int32{"http": 8080}
+	switch role {
+	case "manager":
 		port, ready = "health", "/readyz"
+		wantPorts["health"], wantPorts["metrics"] = 8081, 8082
+	case "merger":
+		scheme, wantPorts["metrics"] = corev1.URISchemeHTTPS, 8082
 	}
 	ports := map[string]int32{}
 	for _, p := range c.Ports {
 		ports[p.Name] = p.ContainerPort
 	}
-	wantPorts := map[string]int32{"http": 8080}
-	if role == "manager" {
-		wantPorts["health"], wantPorts["metrics"] = 8081, 8082
-	}
 	if diff := cmp.Diff(wantPorts, ports); diff != "" {
 		t.Error(diff)
 	}
 	l, r := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet
-	if l.Path != "/healthz" || l.Port.String() != port || r.Path != ready || r.Port.String() != port {
+	if l.Path != "/healthz" || l.Port.String() != port || r.Path != ready || r.Port.String() != port || l.Scheme != scheme || r.Scheme != scheme {
 		t.Errorf("probes: %+v, %+v", l, r)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 )
 
-const threeURLs = "http://gozer-merger-0.gozer-merger-peers.gate.svc:8080,http://gozer-merger-1.gozer-merger-peers.gate.svc:8080,http://gozer-merger-2.gozer-merger-peers.gate.svc:8080"
+const threeURLs = "https://gozer-merger-0.gozer-merger-peers.gate.svc:8080,https://gozer-merger-1.gozer-merger-peers.gate.svc:8080,https://gozer-merger-2.gozer-merger-peers.gate.svc:8080"
 
 func argument(t *testing.T, o objects, role, name string) string {
 	t.Helper()

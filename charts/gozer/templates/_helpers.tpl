@@ -83,7 +83,7 @@ resources:
 {{- define "gozer.mergerURLs" -}}
 {{- range $i := until (int .Values.merger.replicas) -}}
 {{- if $i }},{{ end -}}
-http://gozer-merger-{{ $i }}.gozer-merger-peers.{{ $.Release.Namespace }}.svc:8080
+https://gozer-merger-{{ $i }}.gozer-merger-peers.{{ $.Release.Namespace }}.svc:8080
 {{- end -}}
 {{- end }}
 
