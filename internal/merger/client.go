@@ -33,7 +33,7 @@ func NewClient(at string, self *identity.Identity) (*Client, error) {
 	}
 	return &Client{
 		url: u,
-		http: &http.Client{Transport: transport(self), CheckRedirect: func(*http.Request, []*http.Request) error {
+		http: &http.Client{Transport: transport(self, pingAfter, pingTime), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a merger sends nobody elsewhere
 		}},
 	}, nil
@@ -52,7 +52,7 @@ const (
 	pingTime  = 5 * time.Second
 )
 
-func transport(self *identity.Identity) *http.Transport {
+func transport(self *identity.Identity, pingAfter, pingTime time.Duration) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // documented to be one
 	t.Proxy = nil                                        // mergers are near
 	t.DialContext = (&net.Dialer{Timeout: dialTime}).DialContext
