@@ -30,9 +30,9 @@ import (
 	"github.com/gozer-dev/gozer/internal/confview"
 	"github.com/gozer-dev/gozer/internal/history"
 	"github.com/gozer-dev/gozer/internal/hosts"
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/managerapi"
-	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/projectkeys"
 	"github.com/gozer-dev/gozer/internal/token"
@@ -41,6 +41,7 @@ import (
 type managerFlags struct {
 	namespace, image, imagePullPolicy, mergerURL, managerURL, webURL string
 	tokenKey, dataDir, apiBind, healthBind, metricsBind              string
+	mergerReplicas                                                   []string
 	itemTTL, eventTTL                                                time.Duration
 	relativePriority                                                 bool
 }
@@ -55,7 +56,8 @@ func managerCommand() *cobra.Command {
 	fs.StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections, NodePools and TriggerEvents are")
 	fs.StringVar(&f.image, "image", "", "image of executors and of the node agent: Gozer's own")
 	fs.StringVar(&f.imagePullPolicy, "image-pull-policy", "IfNotPresent", "when to pull that image")
-	fs.StringVar(&f.mergerURL, "merger-url", "http://gozer-merger:8080", "the merger, as the manager and build Pods reach it")
+	fs.StringVar(&f.mergerURL, "merger-url", "https://gozer-merger:8080", "the merger, as the manager and build Pods reach it")
+	fs.StringSliceVar(&f.mergerReplicas, "merger-replicas", nil, "URLs of all replicas of the merger, the same as their --peers; not needed for one")
 	fs.StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "this manager, as build Pods reach it")
 	fs.StringVar(&f.webURL, "web-url", "", "Gozer's web pages, as people reach them; empty when they cannot")
 	fs.StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
@@ -102,14 +104,21 @@ func runManager(ctx context.Context, f managerFlags) error {
 		return err
 	}
 	registry := &hosts.Registry{Reader: mgr.GetAPIReader(), Namespace: f.namespace, Now: time.Now}
-	mergers := merger.NewClient(f.mergerURL, key)
+	self, err := identity.New(key, identity.Manager, time.Now)
+	if err != nil {
+		return err
+	}
+	mergers, err := mergersOf(f.mergerURL, f.mergerReplicas, self)
+	if err != nil {
+		return err
+	}
 	loader := &configsource.Loader{Merger: mergers, Hosts: registry}
 	keys := projectkeys.New(mgr.GetClient(), f.namespace)
 	err = controllers.Setup(mgr, controllers.Options{
 		Namespace: f.namespace, Key: key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs}, Keys: keys,
 		Build: build.Settings{
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
-			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL,
+			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL, MergerAuthority: self.AuthorityPEM(),
 		},
 		ItemTTL: f.itemTTL, EventTTL: f.eventTTL, RelativePriority: f.relativePriority,
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,11 +11,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo"
 	"github.com/gozer-dev/gozer/internal/hosts"
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/token"
 )
@@ -27,7 +30,8 @@ const (
 )
 
 type mergerFlags struct {
-	namespace, tokenKey, dataDir, bind string
+	namespace, tokenKey, dataDir, bind, metricsBind string
+	peers                                           []string
 }
 
 func mergerCommand() *cobra.Command {
@@ -39,7 +43,9 @@ func mergerCommand() *cobra.Command {
 	c.Flags().StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections are")
 	c.Flags().StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
 	c.Flags().StringVar(&f.dataDir, "data-dir", "/var/lib/gozer", "directory of the mirrors")
-	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on")
+	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on, with TLS")
+	c.Flags().StringVar(&f.metricsBind, "metrics-bind", ":8082", "address of /metrics, without TLS; 0 for none")
+	c.Flags().StringSliceVar(&f.peers, "peers", nil, "URLs of all replicas of the merger, this one among them; not needed for one")
 	return c
 }
 
@@ -59,15 +65,34 @@ func runMerger(ctx context.Context, f mergerFlags) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 	service := merger.New(store, &hosts.Registry{Reader: reader, Namespace: f.namespace, Now: time.Now})
-	metrics := prometheus.NewRegistry()
-	if err := service.Stats.Register(metrics); err != nil {
+	self, err := identity.New(key, identity.Merger, time.Now)
+	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", merger.Handler(service, key, log))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	peers, err := peersOf(f.peers, self)
+	if err != nil {
+		return err
+	}
+	metrics, err := mergerMetrics(service)
+	if err != nil {
+		return err
+	}
 	go sweep(ctx, service, log)
-	return serve(ctx, f.bind, mux, log)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return serveTLS(ctx, f.bind, merger.Handler(service, key, peers, log), self.Server(), log)
+	})
+	if f.metricsBind != "0" {
+		g.Go(func() error { return serve(ctx, f.metricsBind, metrics, log) })
+	}
+	return g.Wait()
+}
+
+func mergerMetrics(s *merger.Service) (http.Handler, error) {
+	reg := prometheus.NewRegistry()
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	return mux, s.Stats.Register(reg)
 }
 
 func sweep(ctx context.Context, s *merger.Service, log *slog.Logger) {
@@ -108,10 +133,22 @@ const (
 
 // serve runs an HTTP server until the context ends.
 func serve(ctx context.Context, addr string, h http.Handler, log *slog.Logger) error {
-	s := &http.Server{Addr: addr, Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+	s := &http.Server{Addr: addr, Handler: h}
+	return run(ctx, s, s.ListenAndServe, log)
+}
+
+// serveTLS does the same with TLS. Who is no client of ours fails to connect,
+// which is not worth a line.
+func serveTLS(ctx context.Context, addr string, h http.Handler, config *tls.Config, log *slog.Logger) error {
+	s := &http.Server{Addr: addr, Handler: h, TLSConfig: config, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	return run(ctx, s, func() error { return s.ListenAndServeTLS("", "") }, log)
+}
+
+func run(ctx context.Context, s *http.Server, listen func() error, log *slog.Logger) error {
+	s.ReadHeaderTimeout, s.IdleTimeout = headerTimeout, idleTimeout
 	done := make(chan error, 1)
-	go func() { done <- s.ListenAndServe() }()
-	log.Info("Listening", "address", addr)
+	go func() { done <- listen() }()
+	log.Info("Listening", "address", s.Addr)
 	select {
 	case err := <-done:
 		return err

@@ -53,6 +53,8 @@ type Settings struct {
 	Image podspec.Image
 	// MergerURL and ManagerURL as Pods reach them; WebURL as people do.
 	MergerURL, ManagerURL, WebURL string
+	// MergerAuthority is the certificate with which Pods check who the merger is.
+	MergerAuthority string
 }
 
 // Reconciler of Builds.

@@ -118,7 +118,7 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		Tenant: b.Namespace, Pipeline: b.Spec.Pipeline, Item: b.Spec.Item, BuildSet: s.set.Name, Build: b.Name,
 		Job: job.Name, Attempt: int(attempt), MaxAttempts: int(job.Attempts), Voting: job.Voting,
 		Change: change(b.Spec.Change),
-		GitURL: r.Settings.MergerURL + "/git/" + Scope(b.Namespace, s.set.Name),
+		GitURL: r.Settings.MergerURL + "/git/" + Scope(b.Namespace, s.set.Name), GitAuthority: r.Settings.MergerAuthority,
 		LogURL: r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
 		PreRun: playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
 		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout,

@@ -46,7 +46,7 @@ var layers = map[string]layer{
 	"internal/convert": views, "internal/statusview": views,
 
 	"internal/apimetrics": effects, "internal/cli": effects, "internal/configsource": effects, "internal/drivers": effects,
-	"internal/executor": effects, "internal/gitrepo": effects, "internal/history": effects, "internal/hosts": effects,
+	"internal/executor": effects, "internal/gitrepo": effects, "internal/history": effects, "internal/hosts": effects, "internal/identity": effects,
 	"internal/intake": effects, "internal/logstore": effects, "internal/managerapi": effects, "internal/merger": effects,
 	"internal/localrepo": effects, "internal/nodeagent": effects, "internal/offline": effects, "internal/projectkeys": effects, "internal/web": effects, "internal/archtest": effects, "internal/testkit": effects,
 

@@ -59,6 +59,9 @@ type Spec struct {
 	// GitURL + "/" + canonical project name is the repository to fetch; its
 	// branches are the prepared states. The password is the git token.
 	GitURL string `json:"gitURL"`
+	// GitAuthority is the certificate, in PEM, that whoever answers at GitURL is
+	// checked with; without it, those of the system are taken.
+	GitAuthority string `json:"gitAuthority,omitempty"`
 	// LogURL takes the build's log (see executor.LogUploader); authorised by the log token.
 	LogURL string `json:"logURL"`
 

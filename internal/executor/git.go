@@ -29,9 +29,12 @@ type git struct {
 	workDir string
 	baseURL string
 	token   string
-	timeout time.Duration
-	backoff Backoff
-	logf    func(format string, args ...any)
+	// authority is a file with the certificate that the server is checked with;
+	// "" leaves that to the system's.
+	authority string
+	timeout   time.Duration
+	backoff   Backoff
+	logf      func(format string, args ...any)
 }
 
 // fetchAll makes every checkout, or says in words for people which could not be made.
@@ -53,7 +56,11 @@ func (g *git) fetchAll(ctx context.Context, all []checkout) error {
 	return context.Cause(ctx)
 }
 
-var errMoved = errors.New("is not at the commit of the tested state")
+var (
+	errMoved = errors.New("is not at the commit of the tested state")
+	// errLost: nobody publishes it again before the manager starts another attempt.
+	errLost = errors.New("is not published any more, for the merger that had it was replaced; it is published again before the next attempt")
+)
 
 func (g *git) fetch(ctx context.Context, c checkout) error {
 	dir := filepath.Join(g.workDir, filepath.FromSlash(c.dir))
@@ -64,7 +71,7 @@ func (g *git) fetch(ctx context.Context, c checkout) error {
 	g.logf("Fetching %s %s at %s", c.project.Canonical(), c.name(), model.ShortCommit(c.commit))
 	for n := 0; ; n++ {
 		err := g.once(ctx, c, dir, source)
-		if err == nil || errors.Is(err, errMoved) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, errMoved) || errors.Is(err, errLost) || ctx.Err() != nil {
 			return err
 		}
 		err = fmt.Errorf("cannot fetch %s %s: %w", c.project.Canonical(), c.name(), err)
@@ -97,6 +104,9 @@ func (g *git) once(ctx context.Context, c checkout, dir, source string) error {
 	}
 	_, err := g.git(ctx, dir, true, append([]string{"fetch", "-q", "--force", "--no-tags", "--update-head-ok", "--no-recurse-submodules",
 		"--no-write-fetch-head", "--end-of-options", source}, refs...)...)
+	if notFound(err) {
+		return fmt.Errorf("%s %s %w", c.project.Canonical(), c.name(), errLost)
+	}
 	if err != nil {
 		return err
 	}
@@ -118,6 +128,11 @@ func (g *git) once(ctx context.Context, c checkout, dir, source string) error {
 	}
 	_, err = g.git(ctx, dir, false, how...)
 	return err
+}
+
+// notFound says that the merger answered 404.
+func notFound(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "fatal: repository '") && strings.HasSuffix(err.Error(), "' not found")
 }
 
 func (g *git) git(ctx context.Context, dir string, withToken bool, args ...string) (string, error) {
@@ -153,11 +168,15 @@ func (g *git) env(withToken bool) []string {
 		{"submodule.recurse", "false"},
 		{"advice.detachedHead", "false"},
 		{"http.followRedirects", "false"},
+		{"http.version", "HTTP/1.1"}, // one request after the other
 		{"http.lowSpeedLimit", "1000"},
 		{"http.lowSpeedTime", "60"},
 		{"protocol.allow", "never"},
 		{"protocol.http.allow", "always"},
 		{"protocol.https.allow", "always"},
+	}
+	if g.authority != "" {
+		config = append(config, [2]string{"http.sslCAInfo", g.authority})
 	}
 	if withToken {
 		basic := base64.StdEncoding.EncodeToString([]byte(gitUser + ":" + g.token))

@@ -8,10 +8,14 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +28,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/nodeagent"
@@ -155,6 +160,34 @@ func (w *world) serveGit() string {
 	}))
 	w.t.Cleanup(srv.Close)
 	return srv.URL + "/git"
+}
+
+// serveGitOverTLS puts the merger's TLS of an installation before what serves
+// git, and counts what gets through.
+func (w *world) serveGitOverTLS(key token.Key) *atomic.Int64 {
+	w.t.Helper()
+	self, err := identity.New(key, identity.Merger, time.Now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	plain, err := url.Parse(w.spec.GitURL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var asked atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: plain.Scheme, Host: plain.Host})
+	srv := &http.Server{TLSConfig: self.Server(), ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		proxy.ServeHTTP(rw, r)
+	})}
+	go func() { _ = srv.ServeTLS(l, "", "") }()
+	w.t.Cleanup(func() { _ = srv.Close() })
+	w.spec.GitURL = "https://" + l.Addr().String() + plain.Path
+	return &asked
 }
 
 func (w *world) serveLogs() string {

@@ -147,8 +147,12 @@ func (b *build) layOut(context.Context) *problem {
 }
 
 func (b *build) fetch(ctx context.Context) *problem {
+	authority, err := b.gitAuthority()
+	if err != nil {
+		return &problem{model.Retry, err}
+	}
 	g := &git{
-		workDir: b.opts.WorkDir, baseURL: strings.TrimSuffix(b.spec.GitURL, "/"), token: b.gitToken,
+		workDir: b.opts.WorkDir, baseURL: strings.TrimSuffix(b.spec.GitURL, "/"), token: b.gitToken, authority: authority,
 		timeout: b.opts.GitTimeout, backoff: b.opts.GitBackoff, logf: b.log.printf,
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, b.opts.FetchTimeout,
@@ -158,6 +162,19 @@ func (b *build) fetch(ctx context.Context) *problem {
 		return &problem{model.Retry, err}
 	}
 	return nil
+}
+
+// gitAuthority puts the authority's certificate into a file, which git needs.
+// Nodes do not get it: see sent.
+func (b *build) gitAuthority() (string, error) {
+	if b.spec.GitAuthority == "" {
+		return "", nil
+	}
+	path := filepath.Join(b.opts.WorkDir, "git-authority.pem")
+	if err := os.WriteFile(path, []byte(b.spec.GitAuthority), 0o600); err != nil {
+		return "", fmt.Errorf("certificate authority of the merger: %w", err)
+	}
+	return path, nil
 }
 
 func (st step) script() string { return st.repo + "/" + st.playbook.Path }

@@ -18,7 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/token"
 )
 
 var ignoreLog = cmpopts.IgnoreFields(buildspec.Outcome{}, "LogBytes")
@@ -331,6 +333,52 @@ func TestGitServerAway(t *testing.T) {
 				t.Errorf("reason %q", out.Reason)
 			}
 		})
+	}
+}
+
+// The token goes to the merger of the installation, and to nobody else.
+func TestGitServerIsChecked(t *testing.T) {
+	key := token.Key(strings.Repeat("k", 32))
+	for name, tc := range map[string]struct {
+		server token.Key
+		want   model.BuildResult
+		words  string
+	}{
+		"the installation's": {key, model.Success, ""},
+		"another's":          {token.NewKey(), model.Retry, "certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.project(map[string]file{"t": script("echo ran\n")})
+			w.spec.Run = w.playbooks("t")
+			asked := w.serveGitOverTLS(tc.server)
+			self, err := identity.New(key, identity.Manager, time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.spec.GitAuthority = self.AuthorityPEM()
+			out, log := w.run()
+			if out.Result != tc.want || !strings.Contains(out.Reason, tc.words) {
+				t.Errorf("%+v\n%s", out, log)
+			}
+			if got := asked.Load() > 0; got != (tc.want == model.Success) {
+				t.Errorf("the server was asked: %v", got)
+			}
+		})
+	}
+}
+
+// What no merger has is not asked for again: only another attempt has it published.
+func TestStateIsNotPublishedAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.project(map[string]file{"t": script("echo ran\n")})
+	w.spec.Run = w.playbooks("t")
+	if err := os.Rename(filepath.Join(w.dir, "repos"), filepath.Join(w.dir, "gone")); err != nil {
+		t.Fatal(err)
+	}
+	out, log := w.run()
+	if out.Result != model.Retry || !strings.Contains(out.Reason, "forge.example/acme/api main is not published any more") || strings.Contains(log, "trying again") {
+		t.Errorf("%+v\n%s", out, log)
 	}
 }
 

@@ -141,11 +141,17 @@ func (s *Store) initMirror(ctx context.Context, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err == nil {
 		return removeStale(dir)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// Made elsewhere and moved: git that is killed on the way would leave
+	// something that looks like a repository and is none. No project has the name.
+	making := dir + ".lock"
+	if err := errors.Join(os.RemoveAll(making), os.RemoveAll(dir), os.MkdirAll(making, 0o700)); err != nil {
 		return fmt.Errorf("mirror: %w", err)
 	}
-	_, _, err := s.run(ctx, dir, command{args: []string{"init", "--quiet", "--bare", "--template=", "--initial-branch=none"}})
-	return err
+	_, _, err := s.run(ctx, making, command{args: []string{"init", "--quiet", "--bare", "--template=", "--initial-branch=none"}})
+	if err != nil {
+		return err
+	}
+	return os.Rename(making, dir)
 }
 
 func removeStale(dir string) error {

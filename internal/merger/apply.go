@@ -67,13 +67,13 @@ func mergeOnto(ctx context.Context, m *gitrepo.Mirror, before outcome, step merg
 		}
 	}
 	commit, err := m.CommitTree(gitrepo.Commit{
-		Tree: tree, Parents: parents, Author: identity(step), Committer: identity(step), Message: mergeplan.Message(step),
+		Tree: tree, Parents: parents, Author: signature(step), Committer: signature(step), Message: mergeplan.Message(step),
 	})
 	return outcome{Commit: commit, Tree: tree}, err
 }
 
-// identity has the step's time and no zone, so that commits are reproducible.
-func identity(step mergeplan.Step) string {
+// signature has the step's time and no zone, so that commits are reproducible.
+func signature(step mergeplan.Step) string {
 	return fmt.Sprintf("%s %d +0000", gozerIdentity, step.Time.Unix())
 }
 
@@ -114,7 +114,7 @@ func pick(ctx context.Context, m *gitrepo.Mirror, state outcome, step mergeplan.
 		return outcome{Commit: id, Tree: c.Tree}, nil
 	}
 	helper, err := m.CommitTree(gitrepo.Commit{
-		Tree: state.Tree, Parents: c.Parents, Author: identity(step), Committer: identity(step), Message: "helper\n",
+		Tree: state.Tree, Parents: c.Parents, Author: signature(step), Committer: signature(step), Message: "helper\n",
 	})
 	if err != nil {
 		return outcome{}, err
@@ -127,7 +127,7 @@ func pick(ctx context.Context, m *gitrepo.Mirror, state outcome, step mergeplan.
 		return outcome{Commit: state.Commit, Tree: state.Tree}, nil
 	}
 	commit, err := m.CommitTree(gitrepo.Commit{
-		Tree: tree, Parents: []string{state.Commit}, Author: author(c, step), Committer: identity(step),
+		Tree: tree, Parents: []string{state.Commit}, Author: author(c, step), Committer: signature(step),
 		Encoding: c.Encoding, Message: c.Message,
 	})
 	return outcome{Commit: commit, Tree: tree}, err
@@ -141,5 +141,5 @@ func author(c gitrepo.Commit, step mergeplan.Step) string {
 	if wellFormed.MatchString(c.Author) {
 		return c.Author
 	}
-	return identity(step)
+	return signature(step)
 }

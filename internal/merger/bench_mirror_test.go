@@ -23,9 +23,9 @@ import (
 
 var mirrorBytes = flag.Int64("mirror-bytes", 32<<20, "size of the repository of BenchmarkColdMirror")
 
-// large makes a repository of random files of 50 kB, with a history of 200
+// largeQueue makes a repository of random files of 50 kB, with a history of 200
 // commits, 50 branches, 300 tags and one change.
-func large(b *testing.B, size int64) *queue {
+func largeQueue(b *testing.B, size int64) *queue {
 	b.Helper()
 	q := &queue{repo: gitrepotest.New(b)}
 	cmd := exec.CommandContext(b.Context(), "git", "fast-import", "--quiet")
@@ -81,7 +81,7 @@ func writeLarge(w io.Writer, size int64) {
 // large repository, and to all its branches and tags, over HTTP from this machine; and
 // the memory of the merger and of its git processes. Set the size with -mirror-bytes.
 func BenchmarkColdMirror(b *testing.B) {
-	q := large(b, *mirrorBytes)
+	q := largeQueue(b, *mirrorBytes)
 	q.repo.Git("repack", "-q", "-a", "-d")
 	host := gitrepotest.NewHost(b, "", "")
 	all := remotes{api: gitrepo.Remote{URL: host.Add(b, "acme/api", q.repo)}}

@@ -6,8 +6,8 @@
 // again: commits are reproducible, so after a crash, or on another machine,
 // the same request gives the same commits. A conflict is an answer, not an error.
 //
-// Service works in-process; Handler and Client put HTTP between, with the
-// installation's token. It stands for Zuul's merger (merge, cat, refstate and
-// fileschanges jobs) and for the part of its executor that hands prepared
-// repositories to jobs.
+// Service works in-process; Handler and Client put HTTP between, and package
+// identity says who is there; Router makes one Merger of several. It stands for
+// Zuul's merger (merge, cat, refstate and fileschanges jobs) and for the part of
+// its executor that hands prepared repositories to jobs.
 package merger

@@ -30,6 +30,9 @@ const (
 type Error struct {
 	Kind    Kind   `json:"kind"`
 	Message string `json:"message"`
+
+	// away: nobody answered. It does not cross the wire, for then somebody did.
+	away bool
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -41,6 +44,12 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return Transient
+}
+
+// isAway says that an error is no answer of a merger: another one may give it.
+func isAway(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.away
 }
 
 // IsTerminal says that trying the same again is of no use.

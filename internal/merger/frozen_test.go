@@ -101,27 +101,27 @@ func TestFrozenRepositoriesAreServed(t *testing.T) {
 		t.Fatal(err) // the mirror has the new ones, too
 	}
 	for _, m := range mirrors(t, s) {
-		mustGit(t, m, "gc", "--quiet", "--prune=now")
+		s.git(m, "gc", "--quiet", "--prune=now")
 	}
 	state, err := s.client.Prepare(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range mirrors(t, s) {
-		mustGit(t, m, "gc", "--quiet", "--prune=now")
+		s.git(m, "gc", "--quiet", "--prune=now")
 	}
 	tok := s.key.For(token.Git, "acme/one")
-	if d := cmp.Diff([]string{"refs/heads/main " + state.States[0].Commit, "refs/tags/v0.1 " + q.base}, listed(t, s.gitURL("acme/one", tok, api))); d != "" {
+	if d := cmp.Diff([]string{"refs/heads/main " + state.States[0].Commit, "refs/tags/v0.1 " + q.base}, listed(s, s.gitURL("acme/one", tok, api))); d != "" {
 		t.Errorf("api: %s", d)
 	}
 	work := filepath.Join(t.TempDir(), "web")
-	mustGit(t, "/", "clone", "--quiet", s.gitURL("acme/one", tok, web), work)
+	s.git("/", "clone", "--quiet", s.gitURL("acme/one", tok, web), work)
 	for rev, want := range map[string]string{"origin/main": second, "HEAD": req.Repositories[1].Head("stable/1"), "v1": req.Repositories[1].Tag("v1"), "v2^{commit}": req.Repositories[1].Tag("v2")} {
-		if got := mustGit(t, work, "rev-parse", rev); got != want {
+		if got := s.git(work, "rev-parse", rev); got != want {
 			t.Errorf("%s is %s, want %s", rev, got, want)
 		}
 	}
-	if got := mustGit(t, work, "describe", "--tags", "--always"); !strings.HasPrefix(got, "v") {
+	if got := s.git(work, "describe", "--tags", "--always"); !strings.HasPrefix(got, "v") {
 		t.Errorf("git describe says %q", got)
 	}
 }
@@ -132,10 +132,10 @@ func forget(r *gitrepotest.Repo) {
 	r.Git("gc", "--quiet", "--prune=now")
 }
 
-func listed(t *testing.T, url string) []string {
-	t.Helper()
+func listed(s *served, url string) []string {
+	s.t.Helper()
 	var out []string
-	for line := range strings.Lines(mustGit(t, "/", "ls-remote", "--heads", "--tags", url)) {
+	for line := range strings.Lines(s.git("/", "ls-remote", "--heads", "--tags", url)) {
 		id, ref, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		out = append(out, ref+" "+id)
 	}
@@ -176,7 +176,7 @@ func TestFrozenOnAnotherMerger(t *testing.T) {
 		t.Fatalf("%v: %s", err, d)
 	}
 	var names []string
-	for _, l := range listed(t, other.gitURL("acme/one", other.key.For(token.Git, "acme/one"), web)) {
+	for _, l := range listed(other, other.gitURL("acme/one", other.key.For(token.Git, "acme/one"), web)) {
 		name, _, _ := strings.Cut(l, " ")
 		names = append(names, name)
 	}
@@ -217,4 +217,40 @@ func TestContaining(t *testing.T) {
 			t.Errorf("%s: %v, %v", object, got, err)
 		}
 	}
+}
+
+// TestFrozenRepositoriesOfReplicas: each repository is at its own replica, with
+// all that was frozen, also when the first choice dies before the next attempt.
+func TestFrozenRepositoriesOfReplicas(t *testing.T) {
+	q, lib := independent(t, 1), library(t)
+	q.repo.Git("tag", "v0.1")
+	c := startReplicas(t, 3, on(map[model.Project]*gitrepotest.Repo{api: q.repo, web: lib}))
+	req := frozenBuild(t, c, q)
+	req.Scope = "acme/bs"
+	first, err := c.Prepare(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib.Git("tag", "v9")
+	check := func(through int) {
+		t.Helper()
+		for p, want := range map[model.Project]string{api: "v0.1", web: "key v1 v2 v2-signed"} {
+			dir, out, err := c.clone(through, p)
+			if err != nil {
+				t.Fatalf("%s through replica %d: %v: %s", p, through, err, out)
+			}
+			if tags := strings.Join(strings.Fields(c.servers[0].git(dir, "tag")), " "); tags != want {
+				t.Errorf("%s through replica %d: tags %s, want %s", p, through, tags, want)
+			}
+		}
+	}
+	for i := range c.servers {
+		check(i)
+	}
+	c.kill(c.of(web.Canonical(), 0))
+	second, err := c.Prepare(t.Context(), req)
+	if d := cmp.Diff(first, second); err != nil || d != "" {
+		t.Fatalf("after a death: %v: %s", err, d)
+	}
+	check(c.of(web.Canonical(), 1))
 }

@@ -10,17 +10,14 @@ import (
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo"
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/repostate"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
-const (
-	// Role is the subject of the token with which the merger is spoken to.
-	Role = "merger"
-	// maxBody bounds requests and answers.
-	maxBody = 32 << 20
-)
+// maxBody bounds requests and answers.
+const maxBody = 32 << 20
 
 type projectRequest struct {
 	Project model.Project `json:"project"`
@@ -33,37 +30,40 @@ type scopeRequest struct {
 }
 
 // Handler serves a Service to the manager (/v1/) and prepared states to the
-// Pods of their buildset (/git/).
-func Handler(s *Service, key token.Key, log *slog.Logger) http.Handler {
+// Pods of their buildset (/git/). What others published is had from peers; there
+// are none when peers is nil.
+func Handler(s *Service, key token.Key, peers *Peers, log *slog.Logger) http.Handler {
+	const manager, anyMerger = identity.Manager, identity.Merger
 	mux := http.NewServeMux()
-	mux.Handle("POST /v1/prepare", call(key, log, s.Prepare))
-	mux.Handle("POST /v1/release", call(key, log, func(ctx context.Context, r scopeRequest) (struct{}, error) {
+	mux.Handle("POST /v1/prepare", call(manager, log, s.Prepare))
+	mux.Handle("POST /v1/release", call(manager, log, func(ctx context.Context, r scopeRequest) (struct{}, error) {
 		return struct{}{}, s.Release(ctx, r.Scope)
 	}))
-	mux.Handle("POST /v1/branches", call(key, log, func(ctx context.Context, r projectRequest) (BranchList, error) {
+	mux.Handle("POST /v1/branches", call(manager, log, func(ctx context.Context, r projectRequest) (BranchList, error) {
 		return s.Branches(ctx, r.Project)
 	}))
-	mux.Handle("POST /v1/refs", call(key, log, func(ctx context.Context, r projectRequest) (repostate.State, error) {
+	mux.Handle("POST /v1/refs", call(manager, log, func(ctx context.Context, r projectRequest) (repostate.State, error) {
 		return s.Refs(ctx, r.Project)
 	}))
-	mux.Handle("POST /v1/containing", call(key, log, func(ctx context.Context, r projectRequest) ([]string, error) {
+	mux.Handle("POST /v1/containing", call(manager, log, func(ctx context.Context, r projectRequest) ([]string, error) {
 		return s.Containing(ctx, r.Project, r.Object)
 	}))
-	mux.Handle("POST /v1/tip", call(key, log, func(ctx context.Context, r projectRequest) (Commit, error) {
+	mux.Handle("POST /v1/tip", call(manager, log, func(ctx context.Context, r projectRequest) (Commit, error) {
 		return s.Tip(ctx, r.Project, r.Branch)
 	}))
-	mux.Handle("POST /v1/files", call(key, log, s.Files))
-	mux.HandleFunc("/git/{tenant}/{buildset}/{path...}", func(w http.ResponseWriter, r *http.Request) { s.serveGit(w, r, key) })
+	mux.Handle("POST /v1/files", call(manager, log, s.Files))
+	mux.Handle("POST /v1/serves", call(anyMerger, log, s.serves))
+	mux.HandleFunc("/git/{tenant}/{buildset}/{path...}", func(w http.ResponseWriter, r *http.Request) { s.serveGit(w, r, key, peers) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return mux
 }
 
-// call makes a handler of one method: token, JSON in, JSON or error out.
-func call[In, Out any](key token.Key, log *slog.Logger, method func(context.Context, In) (Out, error)) http.Handler {
+// call makes a handler of one method, for processes of one role: JSON in, JSON
+// or error out.
+func call[In, Out any](role string, log *slog.Logger, method func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || !key.Valid(token.Internal, Role, given) {
-			writeJSON(w, http.StatusUnauthorized, &Error{Kind: Denied, Message: "the merger does not know this token; manager and merger must have the same key"})
+		if got := identity.Role(r); got != role {
+			writeJSON(w, http.StatusForbidden, &Error{Kind: Denied, Message: fmt.Sprintf("this is for a %s's certificate of this installation, and was asked with %q", role, got)})
 			return
 		}
 		var in In
@@ -101,7 +101,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 var gitPaths = []string{"/info/refs", "/git-upload-pack", "/git-receive-pack", "/HEAD"}
 
 // serveGit serves /git/<tenant>/<buildset>/<host>/<project>/<service>.
-func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key) {
+func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key, peers *Peers) {
 	scope, err := gitrepo.ParseScope(r.PathValue("tenant") + "/" + r.PathValue("buildset"))
 	_, password, _ := r.BasicAuth()
 	if err != nil || !key.Valid(token.Git, scope.String(), password) {
@@ -116,11 +116,14 @@ func (s *Service) serveGit(w http.ResponseWriter, r *http.Request, key token.Key
 		return
 	}
 	m, err := s.store.Served(scope, host, name)
-	if err != nil {
-		http.Error(w, "nothing was prepared for this buildset in "+repo, http.StatusNotFound)
-		return
+	switch {
+	case err == nil:
+		m.ServeUploadPack(w, r, scope, service)
+	case peers == nil || r.Header.Get(forwardedHeader) != "":
+		notPublished(w, repo)
+	default:
+		peers.forward(w, r, servesRequest{Scope: scope.String(), Host: host, Name: name})
 	}
-	m.ServeUploadPack(w, r, scope, service)
 }
 
 func splitGitPath(path string) (repo, service string) {

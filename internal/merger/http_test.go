@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gozer-dev/gozer/internal/gitrepo/gitrepotest"
+	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/token"
@@ -25,9 +24,8 @@ import (
 // served is a merger behind HTTP.
 type served struct {
 	*Service
+	*origin
 	root   string // of the mirrors
-	key    token.Key
-	url    string
 	client *Client
 }
 
@@ -35,57 +33,37 @@ func serve(t *testing.T, r Remotes) *served {
 	t.Helper()
 	root := t.TempDir()
 	s, _ := newService(t, root, r)
-	key := token.NewKey()
-	srv := httptest.NewServer(Handler(s, key, slog.New(slog.DiscardHandler)))
-	t.Cleanup(srv.Close)
-	return &served{Service: s, root: root, key: key, url: srv.URL, client: NewClient(srv.URL, key)}
+	o := listen(t, token.NewKey())
+	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	return &served{Service: s, origin: o, root: root, client: newClient(t, o.url, o.key)}
+}
+
+func newClient(t testing.TB, url string, key token.Key) *Client {
+	t.Helper()
+	c, err := NewClient(url, is(t, key, identity.Manager))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // gitURL is where a scope reads a project, with a token in it.
 func (s *served) gitURL(scope, tok string, p model.Project) string {
-	return strings.Replace(s.url, "http://", "http://any:"+tok+"@", 1) + "/git/" + scope + "/" + p.Canonical()
+	return gitURL(s.url, scope, tok, p)
 }
 
-func TestClientGivesWhatTheServiceGives(t *testing.T) {
-	q := independent(t, 2)
-	s := serve(t, q.remotes())
-	ctx := t.Context()
-	files := FilesRequest{Project: api, Branch: "main", Paths: []string{"README"}}
-	for name, call := range map[string]func(Merger) (any, error){
-		"prepare": func(m Merger) (any, error) {
-			return m.Prepare(ctx, PrepareRequest{Scope: "acme/bs", Request: q.request()})
-		},
-		"branches":   func(m Merger) (any, error) { return m.Branches(ctx, api) },
-		"refs":       func(m Merger) (any, error) { return m.Refs(ctx, api) },
-		"containing": func(m Merger) (any, error) { return m.Containing(ctx, api, q.base) },
-		"tip":        func(m Merger) (any, error) { return m.Tip(ctx, api, "main") },
-		"files":      func(m Merger) (any, error) { return m.Files(ctx, files) },
-		"release":    func(m Merger) (any, error) { return nil, m.Release(ctx, "acme/bs") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			want, err := call(s.Service)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := call(s.client)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Error(d)
-			}
-		})
-	}
+func gitURL(url, scope, tok string, p model.Project) string {
+	return strings.Replace(url, "https://", "https://any:"+tok+"@", 1) + "/git/" + scope + "/" + p.Canonical()
 }
 
 func TestErrorKindsCrossTheWire(t *testing.T) {
 	q := independent(t, 1)
 	s := serve(t, q.remotes())
-	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	cut := listen(t, s.key)
+	cut.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		fmt.Fprint(w, "<html>some proxy</html>")
-	}))
-	defer cut.Close()
+	})
 	for name, tc := range map[string]struct {
 		client  *Client
 		project model.Project
@@ -96,10 +74,10 @@ func TestErrorKindsCrossTheWire(t *testing.T) {
 		"missing":             {s.client, api, "no", Missing, `no branch "no"`},
 		"bad request":         {s.client, api, "..", BadRequest, "ref name"},
 		"transient":           {s.client, web, "main", Transient, "how to reach"},
-		"another key":         {NewClient(s.url, token.NewKey()), api, "main", Denied, "same key"},
-		"nobody listens":      {NewClient("http://127.0.0.1:1", s.key), api, "main", Transient, "refused"},
-		"a proxy in between":  {NewClient(cut.URL, s.key), api, "main", Transient, "502"},
-		"the path is unknown": {NewClient(s.url+"/x", s.key), api, "main", Transient, "404"},
+		"another key":         {newClient(t, s.url, token.NewKey()), api, "main", Denied, "same token key"},
+		"nobody listens":      {newClient(t, "https://127.0.0.1:1", s.key), api, "main", Transient, "refused"},
+		"a proxy in between":  {newClient(t, cut.url, s.key), api, "main", Transient, "502"},
+		"the path is unknown": {newClient(t, s.url+"/x", s.key), api, "main", Transient, "404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tc.client.Tip(t.Context(), tc.project, tc.branch)
@@ -110,35 +88,43 @@ func TestErrorKindsCrossTheWire(t *testing.T) {
 	}
 }
 
-func TestAPINeedsTheToken(t *testing.T) {
+func TestAPIIsForTheManager(t *testing.T) {
 	s := serve(t, remotes{})
 	for name, tc := range map[string]struct {
-		auth, body string
-		want       int
+		role, path, body string
+		want             int
 	}{
-		"none":              {"", "{}", http.StatusUnauthorized},
-		"a git token":       {"Bearer " + s.key.For(token.Git, "merger"), "{}", http.StatusUnauthorized},
-		"for another role":  {"Bearer " + s.key.For(token.Internal, "web"), "{}", http.StatusUnauthorized},
-		"right, no JSON":    {"Bearer " + s.key.For(token.Internal, Role), "x", http.StatusBadRequest},
-		"right, empty work": {"Bearer " + s.key.For(token.Internal, Role), "{}", http.StatusOK},
+		"nobody":                  {"", "/v1/prepare", "{}", http.StatusForbidden},
+		"another role":            {"web", "/v1/prepare", "{}", http.StatusForbidden},
+		"a merger":                {identity.Merger, "/v1/prepare", "{}", http.StatusForbidden},
+		"the manager, no JSON":    {identity.Manager, "/v1/prepare", "x", http.StatusBadRequest},
+		"the manager, empty work": {identity.Manager, "/v1/prepare", "{}", http.StatusOK},
+		"a question of a merger":  {identity.Merger, "/v1/serves", `{"scope":"a/b","host":"h","name":"n"}`, http.StatusOK},
+		"the same by nobody":      {"", "/v1/serves", `{"scope":"a/b","host":"h","name":"n"}`, http.StatusForbidden},
+		"hostile scope":           {identity.Merger, "/v1/serves", `{"scope":"../b"}`, http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/prepare", strings.NewReader(tc.body))
-			req.Header.Set("Authorization", tc.auth)
-			if got := status(t, req); got != tc.want {
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+tc.path, strings.NewReader(tc.body))
+			req.Header.Set("Authorization", "Bearer "+s.key.For(token.Internal, "merger")) // of no use
+			if got := status(t, s.as(tc.role), req); got != tc.want {
 				t.Errorf("status %d, want %d", got, tc.want)
 			}
 		})
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/healthz", nil)
-	if got := status(t, req); got != http.StatusOK {
+	if got := status(t, s.as(""), req); got != http.StatusOK {
 		t.Errorf("healthz: %d", got)
+	}
+	for url, want := range map[string]string{"http://gozer-merger:8080": "https", "gozer-merger": "https", "https://": "URL"} {
+		if _, err := NewClient(url, is(t, s.key, identity.Manager)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", url, err)
+		}
 	}
 }
 
-func status(t *testing.T, req *http.Request) int {
+func status(t *testing.T, c *http.Client, req *http.Request) int {
 	t.Helper()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,18 +152,18 @@ func TestCloneOfAPreparedState(t *testing.T) {
 	for name, flags := range map[string][]string{"whole": nil, "shallow": {"--depth=1"}, "version 2 asked for": {"-c", "protocol.version=2"}} {
 		t.Run(name, func(t *testing.T) {
 			dir := work + name
-			if out, err := gitrepotest.Try("/", append(append([]string{"clone", "--quiet"}, flags...), url, dir)...); err != nil {
+			if out, err := s.try("/", append(append([]string{"clone", "--quiet"}, flags...), url, dir)...); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			if head, _ := gitrepotest.Try(dir, "rev-parse", "HEAD"); head != one.States[0].Commit {
+			if head, _ := s.try(dir, "rev-parse", "HEAD"); head != one.States[0].Commit {
 				t.Errorf("HEAD is %s, want %s", head, one.States[0].Commit)
 			}
-			if b, _ := gitrepotest.Try(dir, "branch", "--show-current"); b != "main" {
+			if b, _ := s.try(dir, "branch", "--show-current"); b != "main" {
 				t.Errorf("on branch %q", b)
 			}
 		})
 	}
-	refs, err := gitrepotest.Try("/", "ls-remote", url)
+	refs, err := s.try("/", "ls-remote", url)
 	var got []string
 	for _, l := range strings.Split(refs, "\n") {
 		got = append(got, strings.ReplaceAll(l, "\t", " "))
@@ -212,7 +198,7 @@ func TestTokensAreForOneBuildset(t *testing.T) {
 		"parent namespace is none": {"acme/one%2frefs", good, api, "Authentication failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := gitrepotest.Try("/", "ls-remote", s.gitURL(tc.scope, tc.token, tc.project))
+			out, err := s.try("/", "ls-remote", s.gitURL(tc.scope, tc.token, tc.project))
 			if name == "a scope that is hostile" {
 				if err == nil {
 					t.Errorf("served: %s", out)
@@ -232,23 +218,14 @@ func TestTokensAreForOneBuildset(t *testing.T) {
 		for _, version := range []string{"0", "1", "2"} {
 			t.Run(name+" by id, version "+version, func(t *testing.T) {
 				dir := t.TempDir()
-				mustGit(t, dir, "init", "--quiet")
-				out, err := gitrepotest.Try(dir, "-c", "protocol.version="+version, "fetch", s.gitURL("acme/one", good, api), id)
+				s.git(dir, "init", "--quiet")
+				out, err := s.try(dir, "-c", "protocol.version="+version, "fetch", s.gitURL("acme/one", good, api), id)
 				if err == nil {
 					t.Errorf("fetched: %s", out)
 				}
 			})
 		}
 	}
-}
-
-func mustGit(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	out, err := gitrepotest.Try(dir, args...)
-	if err != nil {
-		t.Fatalf("git %v: %v: %s", args, err, out)
-	}
-	return out
 }
 
 // A client that does not ask for the advertisement first but wants an object
@@ -294,7 +271,7 @@ func TestWantOfAnUnadvertisedObjectIsRefused(t *testing.T) {
 			if tc.gzip {
 				req.Header.Set("Content-Encoding", "gzip")
 			}
-			resp, err := http.DefaultClient.Do(req)
+			resp, err := s.as("").Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -327,14 +304,14 @@ func TestOnlyUploadPackIsServed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req, _ := http.NewRequestWithContext(t.Context(), tc.method, s.url+"/git/acme/one/"+api.Canonical()+tc.path, nil)
 			req.SetBasicAuth("x", s.key.For(token.Git, "acme/one"))
-			if got := status(t, req); got != tc.want {
+			if got := status(t, s.as(""), req); got != tc.want {
 				t.Errorf("status %d, want %d", got, tc.want)
 			}
 		})
 	}
 	dir := t.TempDir()
-	mustGit(t, dir, "clone", "--quiet", s.gitURL("acme/one", s.key.For(token.Git, "acme/one"), api), "w")
-	if out, err := gitrepotest.Try(filepath.Join(dir, "w"), "push", "origin", "HEAD:refs/heads/x"); err == nil || !strings.Contains(out, "403") {
+	s.git(dir, "clone", "--quiet", s.gitURL("acme/one", s.key.For(token.Git, "acme/one"), api), "w")
+	if out, err := s.try(filepath.Join(dir, "w"), "push", "origin", "HEAD:refs/heads/x"); err == nil || !strings.Contains(out, "403") {
 		t.Errorf("a push: %v: %s", err, out)
 	}
 }
@@ -344,10 +321,10 @@ func TestAfterReleaseNothingIsServed(t *testing.T) {
 	if err := s.client.Release(t.Context(), "acme/one"); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := gitrepotest.Try("/", "ls-remote", s.gitURL("acme/one", s.key.For(token.Git, "acme/one"), api)); err == nil {
+	if out, err := s.try("/", "ls-remote", s.gitURL("acme/one", s.key.For(token.Git, "acme/one"), api)); err == nil {
 		t.Errorf("served: %s", out)
 	}
-	out := mustGit(t, "/", "ls-remote", s.gitURL("acme/two", s.key.For(token.Git, "acme/two"), api), "HEAD")
+	out := s.git("/", "ls-remote", s.gitURL("acme/two", s.key.For(token.Git, "acme/two"), api), "HEAD")
 	if !strings.HasPrefix(out, two.States[0].Commit) {
 		t.Errorf("the other scope: %s", out)
 	}

@@ -206,7 +206,7 @@ func TestPickKeepsTheAuthorIfGitCanWriteIt(t *testing.T) {
 	} {
 		t.Run(given, func(t *testing.T) {
 			got := author(gitrepo.Commit{Author: given}, st)
-			if (got == given) != kept || !kept && got != identity(st) {
+			if (got == given) != kept || !kept && got != signature(st) {
 				t.Errorf("author %q", got)
 			}
 		})

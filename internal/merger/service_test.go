@@ -144,27 +144,28 @@ func TestConflicts(t *testing.T) {
 			if tc.onBase != nil {
 				q.base = q.repo.Commit("meanwhile", tc.onBase)
 			}
-			s, _ := newService(t, t.TempDir(), q.remotes())
-			for range 2 { // the second time from the cache
-				res := prepare(t, s, "acme/bs", q.request())
-				if tc.want == nil {
-					if res.Conflict != nil {
-						t.Fatalf("%+v", res.Conflict)
+			for way, m := range ways(t, q.remotes()) {
+				for range 2 { // the second time from the cache
+					res := prepare(t, m, "acme/bs", q.request())
+					if tc.want == nil {
+						if res.Conflict != nil {
+							t.Fatalf("%s: %+v", way, res.Conflict)
+						}
+						continue
 					}
-					continue
-				}
-				if res.Conflict == nil || !strings.Contains(res.Conflict.Message, tc.words) {
-					t.Fatalf("conflict %+v, want words %q", res.Conflict, tc.words)
-				}
-				res.Conflict.Message = ""
-				if d := cmp.Diff(tc.want, res.Conflict); d != "" {
-					t.Error(d)
-				}
-				if len(res.States) != 0 || len(res.Steps) != tc.want.Step+1 {
-					t.Errorf("%d states, %d steps", len(res.States), len(res.Steps))
-				}
-				if _, err := s.store.Served(gitrepo.Scope{Tenant: "acme", BuildSet: "bs"}, api.Hostname, api.Name); err == nil {
-					t.Error("a conflicting state was published")
+					if res.Conflict == nil || !strings.Contains(res.Conflict.Message, tc.words) {
+						t.Fatalf("%s: conflict %+v, want words %q", way, res.Conflict, tc.words)
+					}
+					res.Conflict.Message = ""
+					if d := cmp.Diff(tc.want, res.Conflict); d != "" {
+						t.Errorf("%s: %s", way, d)
+					}
+					if len(res.States) != 0 || len(res.Steps) != tc.want.Step+1 {
+						t.Errorf("%s: %d states, %d steps", way, len(res.States), len(res.Steps))
+					}
+					if s, ok := m.(*Service); ok && published(s, "acme/bs", api) {
+						t.Error("a conflicting state was published")
+					}
 				}
 			}
 		})
@@ -191,33 +192,36 @@ func TestTwoProjectsAndExtraBranches(t *testing.T) {
 	other.repo.Git("branch", "stable")
 	other.add(web, 9, map[string]string{"page": "new"})
 	r := on(map[model.Project]*gitrepotest.Repo{api: q.repo, web: other.repo})
-	s, _ := newService(t, t.TempDir(), r)
 	req := q.request()
 	req.Steps = []mergeplan.Step{q.steps[0], other.steps[0], q.steps[1]}
 	req.Extra = []model.BranchRef{{Project: web, Branch: "stable"}}
-	res := prepare(t, s, "", req)
 	type row struct{ Project, Branch, Base, Tree string }
-	var got []row
-	for _, st := range res.States {
-		got = append(got, row{st.Project.Name, st.Branch, st.Base, st.Tree})
-	}
 	want := []row{
 		{"acme/api", "main", q.base, inWorktree(q, mergeplan.ModeMerge)[1]},
 		{"acme/web", "main", other.base, inWorktree(other, mergeplan.ModeMerge)[0]}, // frozen by the merger
 		{"acme/web", "stable", other.base, other.repo.Tree(other.base)},
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-	if got := s.Stats.Fetches.Load(); got != 2 {
-		t.Errorf("%d fetches, want one per project", got)
-	}
 	// A conflict in one project ends the request at its step; the other's merges count for nothing.
-	bad := other.repo.Change("refs/pull/bad/head", other.base, "bad", map[string]string{"page": "old"})
-	req.Steps = append(req.Steps, step(web, 10, "refs/pull/bad/head", bad, mergeplan.ModeMerge))
-	res = prepare(t, s, "", req)
-	if res.Conflict == nil || res.Conflict.Step != 3 || !slices.Equal(res.Conflict.With, []int{1}) {
-		t.Errorf("conflict %+v", res.Conflict)
+	head := other.repo.Change("refs/pull/bad/head", other.base, "bad", map[string]string{"page": "old"})
+	bad := req
+	bad.Steps = append(slices.Clone(req.Steps), step(web, 10, "refs/pull/bad/head", head, mergeplan.ModeMerge))
+	for way, m := range ways(t, r) {
+		t.Run(way, func(t *testing.T) {
+			var got []row
+			for _, st := range prepare(t, m, "", req).States {
+				got = append(got, row{st.Project.Name, st.Branch, st.Base, st.Tree})
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+			if s, ok := m.(*Service); ok && s.Stats.Fetches.Load() != 2 {
+				t.Errorf("%d fetches, want one per project", s.Stats.Fetches.Load())
+			}
+			res := prepare(t, m, "", bad)
+			if res.Conflict == nil || res.Conflict.Step != 3 || !slices.Equal(res.Conflict.With, []int{1}) {
+				t.Errorf("conflict %+v", res.Conflict)
+			}
+		})
 	}
 }
 
@@ -256,16 +260,17 @@ func TestErrorsHaveKinds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			host.Down.Store(tc.down)
-			s, _ := newService(t, t.TempDir(), remotes{api: tc.remote})
-			_, err := s.Prepare(t.Context(), tc.req)
-			if err == nil || KindOf(err) != tc.want || !strings.Contains(err.Error(), tc.words) {
-				t.Fatalf("kind %s: %v; want %s with %q", KindOf(err), err, tc.want, tc.words)
-			}
-			if IsTerminal(err) != (tc.want == BadRequest || tc.want == Missing) {
-				t.Errorf("terminal = %v", IsTerminal(err))
-			}
-			if strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), "bot:") {
-				t.Errorf("the error tells credentials: %v", err)
+			for way, m := range ways(t, remotes{api: tc.remote}) {
+				_, err := m.Prepare(t.Context(), tc.req)
+				if err == nil || KindOf(err) != tc.want || !strings.Contains(err.Error(), tc.words) {
+					t.Fatalf("%s: kind %s: %v; want %s with %q", way, KindOf(err), err, tc.want, tc.words)
+				}
+				if IsTerminal(err) != (tc.want == BadRequest || tc.want == Missing) {
+					t.Errorf("%s: terminal = %v", way, IsTerminal(err))
+				}
+				if strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), "bot:") {
+					t.Errorf("%s: the error tells credentials: %v", way, err)
+				}
 			}
 		})
 	}
@@ -275,7 +280,13 @@ func TestBranchesTipAndFiles(t *testing.T) {
 	q := independent(t, 1)
 	q.repo.Git("branch", "stable")
 	now := q.repo.Commit("config", map[string]string{".zuul.yaml": "main", "zuul.d/x.yaml": "x"})
-	s, _ := newService(t, t.TempDir(), q.remotes())
+	for way, m := range ways(t, q.remotes()) {
+		t.Run(way, func(t *testing.T) { checkReading(t, m, q, now) })
+	}
+}
+
+func checkReading(t *testing.T, s Merger, q *queue, now string) {
+	t.Helper()
 	branches, err := s.Branches(t.Context(), api)
 	if d := cmp.Diff(BranchList{Default: "main", Heads: map[string]string{"main": now, "stable": q.base}}, branches); err != nil || d != "" {
 		t.Errorf("%v: %s", err, d)

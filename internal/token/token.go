@@ -24,7 +24,8 @@ const (
 	Git Purpose = "git"
 	// Log opens the log of one build for writing; subject "<namespace>/<build>/<attempt>".
 	Log Purpose = "log"
-	// Internal lets the manager speak to the merger and web to the manager; subject is the callee's role.
+	// Internal lets web speak to the manager; subject is the callee's role. Package
+	// identity is for manager and merger.
 	Internal Purpose = "internal"
 )
 

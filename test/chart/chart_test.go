@@ -98,7 +98,7 @@ func TestArguments(t *testing.T) {
 	}{
 		"manager": {role: "manager", want: []string{
 			"--namespace=$(POD_NAMESPACE)", "--image=docker.io/local/gozer:0.1.0", "--image-pull-policy=IfNotPresent",
-			"--merger-url=http://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=",
+			"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=",
 			"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
 			"--item-ttl=1h", "--event-ttl=1h",
 		}},
@@ -107,7 +107,7 @@ func TestArguments(t *testing.T) {
 				"retention.items=2h30m", "retention.events=10m", "manager.extraArgs={--log-level=debug}"},
 			want: []string{
 				"--namespace=$(POD_NAMESPACE)", "--image=example.com/gozer:dev", "--image-pull-policy=Never",
-				"--merger-url=http://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=https://gozer.example.com",
+				"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=https://gozer.example.com",
 				"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
 				"--item-ttl=2h30m", "--event-ttl=10m", "--log-level=debug",
 			}},
@@ -119,8 +119,7 @@ func TestArguments(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := get[appsv1.Deployment](t, render(t, tc.set...), "Deployment/gate/gozer-"+tc.role)
-			c := d.Spec.Template.Spec.Containers[0]
+			c := podsOf(t, render(t, tc.set...), tc.role).Spec.Containers[0]
 			if diff := cmp.Diff([]string{"gozer", tc.role}, c.Command); diff != "" {
 				t.Error(diff)
 			}
@@ -131,12 +130,20 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+// podsOf is the template of a role's Pods: the merger is a StatefulSet, the others are Deployments.
+func podsOf(t *testing.T, o objects, role string) corev1.PodTemplateSpec {
+	t.Helper()
+	if role == "merger" {
+		return get[appsv1.StatefulSet](t, o, "StatefulSet/gate/gozer-merger").Spec.Template
+	}
+	return get[appsv1.Deployment](t, o, "Deployment/gate/gozer-"+role).Spec.Template
+}
+
 func TestPodsAreConfined(t *testing.T) {
 	rendered := render(t)
 	for _, role := range []string{"manager", "web", "merger"} {
 		t.Run(role, func(t *testing.T) {
-			d := get[appsv1.Deployment](t, rendered, "Deployment/gate/gozer-"+role)
-			pod := d.Spec.Template.Spec
+			pod := podsOf(t, rendered, role).Spec
 			p, c := pod.SecurityContext, pod.Containers[0]
 			s := c.SecurityContext
 			if len(pod.Containers) != 1 || !*p.RunAsNonRoot || *p.RunAsUser != 65532 || *p.RunAsGroup != 65532 || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
@@ -152,41 +159,52 @@ func TestPodsAreConfined(t *testing.T) {
 				t.Errorf("resources: %+v", c.Resources)
 			}
 			checkProbes(t, role, c)
-			wantStrategy := appsv1.RecreateDeploymentStrategyType
-			if role == "web" {
-				wantStrategy = appsv1.RollingUpdateDeploymentStrategyType
-			}
-			if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != wantStrategy {
-				t.Errorf("%d replicas, strategy %s", *d.Spec.Replicas, d.Spec.Strategy.Type)
-			}
-			for k, v := range d.Spec.Selector.MatchLabels {
-				if d.Spec.Template.Labels[k] != v {
-					t.Errorf("the Deployment does not select its own Pods: %s", k)
-				}
-			}
 		})
+	}
+}
+
+func TestDeployments(t *testing.T) {
+	rendered := render(t)
+	for role, strategy := range map[string]appsv1.DeploymentStrategyType{
+		"manager": appsv1.RecreateDeploymentStrategyType, "web": appsv1.RollingUpdateDeploymentStrategyType,
+	} {
+		d := get[appsv1.Deployment](t, rendered, "Deployment/gate/gozer-"+role)
+		if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != strategy {
+			t.Errorf("%s: %d replicas, strategy %s", role, *d.Spec.Replicas, d.Spec.Strategy.Type)
+		}
+		checkSelector(t, role, d.Spec.Selector.MatchLabels, d.Spec.Template.Labels)
+	}
+}
+
+func checkSelector(t *testing.T, name string, selector, labels map[string]string) {
+	t.Helper()
+	for k, v := range selector {
+		if labels[k] != v {
+			t.Errorf("%s does not select its own Pods: %s", name, k)
+		}
 	}
 }
 
 func checkProbes(t *testing.T, role string, c corev1.Container) {
 	t.Helper()
-	port, ready := "http", "/healthz"
-	if role == "manager" {
+	port, ready, scheme := "http", "/healthz", corev1.URIScheme("")
+	wantPorts := map[string]int32{"http": 8080}
+	switch role {
+	case "manager":
 		port, ready = "health", "/readyz"
+		wantPorts["health"], wantPorts["metrics"] = 8081, 8082
+	case "merger":
+		scheme, wantPorts["metrics"] = corev1.URISchemeHTTPS, 8082
 	}
 	ports := map[string]int32{}
 	for _, p := range c.Ports {
 		ports[p.Name] = p.ContainerPort
 	}
-	wantPorts := map[string]int32{"http": 8080}
-	if role == "manager" {
-		wantPorts["health"], wantPorts["metrics"] = 8081, 8082
-	}
 	if diff := cmp.Diff(wantPorts, ports); diff != "" {
 		t.Error(diff)
 	}
 	l, r := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet
-	if l.Path != "/healthz" || l.Port.String() != port || r.Path != ready || r.Port.String() != port {
+	if l.Path != "/healthz" || l.Port.String() != port || r.Path != ready || r.Port.String() != port || l.Scheme != scheme || r.Scheme != scheme {
 		t.Errorf("probes: %+v, %+v", l, r)
 	}
 }
@@ -202,12 +220,7 @@ func TestServices(t *testing.T) {
 		if s.Spec.Type != want.kind || p.Name != "http" || p.Port != 8080 || p.TargetPort.String() != "http" || p.NodePort != want.node {
 			t.Errorf("%s: %+v", role, s.Spec)
 		}
-		d := get[appsv1.Deployment](t, rendered, "Deployment/gate/gozer-"+role)
-		for k, v := range s.Spec.Selector {
-			if d.Spec.Template.Labels[k] != v {
-				t.Errorf("%s: the Service does not find its Pods", role)
-			}
-		}
+		checkSelector(t, "Service "+role, s.Spec.Selector, podsOf(t, rendered, role).Labels)
 	}
 }
 
@@ -225,8 +238,7 @@ func TestTokenKey(t *testing.T) {
 		t.Error("a key is made although there is one")
 	}
 	for _, role := range []string{"manager", "web", "merger"} {
-		d := get[appsv1.Deployment](t, mine, "Deployment/gate/gozer-"+role)
-		if v := d.Spec.Template.Spec.Volumes[0]; v.Secret == nil || v.Secret.SecretName != "mine" || *v.Secret.DefaultMode != 0o440 {
+		if v := podsOf(t, mine, role).Spec.Volumes[0]; v.Secret == nil || v.Secret.SecretName != "mine" || *v.Secret.DefaultMode != 0o440 {
 			t.Errorf("%s mounts %+v", role, v)
 		}
 	}
@@ -236,7 +248,7 @@ func TestPersistence(t *testing.T) {
 	rendered := render(t, "manager.persistence.enabled=true", "merger.persistence.enabled=true", "merger.persistence.existingClaim=mirrors")
 	claims := map[string]string{}
 	for _, role := range []string{"manager", "merger"} {
-		for _, v := range get[appsv1.Deployment](t, rendered, "Deployment/gate/gozer-"+role).Spec.Template.Spec.Volumes {
+		for _, v := range podsOf(t, rendered, role).Spec.Volumes {
 			if v.PersistentVolumeClaim != nil {
 				claims[role] = v.PersistentVolumeClaim.ClaimName
 			}
@@ -248,7 +260,7 @@ func TestPersistence(t *testing.T) {
 	if get[corev1.PersistentVolumeClaim](t, rendered, "PersistentVolumeClaim/gate/gozer-manager").Spec.StorageClassName != nil {
 		t.Error("the claim does not leave the storage class to the cluster")
 	}
-	if rendered["PersistentVolumeClaim/gate/gozer-merger"] != nil {
+	if s := get[appsv1.StatefulSet](t, rendered, "StatefulSet/gate/gozer-merger").Spec; len(s.VolumeClaimTemplates) != 0 {
 		t.Error("a claim is made although there is one")
 	}
 }
@@ -302,6 +314,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"image with a tag": {"image.tag=a b", "tag"},
 		"namespace":        {"networkPolicy.tenantNamespaces={Acme}", "tenantNamespaces"},
 		"manager replicas": {"manager.replicas=2", "replicas"},
+		"no merger":        {"merger.replicas=0", "replicas"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := template(t, tc.set)

@@ -79,6 +79,14 @@ resources:
   {{- toYaml .values.resources | nindent 2 }}
 {{- end }}
 
+{{- /* Every replica of the merger by a name that lasts. Takes the root. */ -}}
+{{- define "gozer.mergerURLs" -}}
+{{- range $i := until (int .Values.merger.replicas) -}}
+{{- if $i }},{{ end -}}
+https://gozer-merger-{{ $i }}.gozer-merger-peers.{{ $.Release.Namespace }}.svc:8080
+{{- end -}}
+{{- end }}
+
 {{- define "gozer.extraArgs" -}}
 {{- range .values.extraArgs }}
 - {{ . | quote }}
