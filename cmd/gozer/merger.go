@@ -60,7 +60,7 @@ func runMerger(ctx context.Context, f mergerFlags) error {
 	defer store.Close() //nolint:errcheck // the process ends
 	service := merger.New(store, &hosts.Registry{Reader: reader, Namespace: f.namespace, Now: time.Now})
 	metrics := prometheus.NewRegistry()
-	if err := service.Stats.Register(metrics); err != nil {
+	if err := service.Register(metrics); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()

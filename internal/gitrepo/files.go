@@ -161,7 +161,7 @@ func (r *fileReader) file(ctx context.Context, e treeEntry, name string) error {
 		return nil
 	}
 	r.seen[name] = true
-	kind, content, err := r.m.objects.read(ctx, e.id.String(), MaxFileBytes)
+	kind, content, err := r.m.read(ctx, e.id.String(), MaxFileBytes)
 	switch {
 	case errors.Is(err, errTooLarge):
 		r.complain("%s: the file is larger than %d bytes and is not read", name, MaxFileBytes)
@@ -169,7 +169,7 @@ func (r *fileReader) file(ctx context.Context, e treeEntry, name string) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	case kind == "":
-		return &MissingError{Project: r.m.Project.Canonical(), What: []string{e.id.String()}}
+		return r.m.absent(e.id.String())
 	}
 	if r.bytes += int64(len(content)); r.bytes > MaxFilesBytes || len(r.files) == MaxFiles {
 		r.complain("%s: more than %d files or %d bytes together; the rest is not read", name, MaxFiles, MaxFilesBytes)

@@ -519,23 +519,34 @@ func TestHostileObjectsAreRefused(t *testing.T) {
 	host := gitrepotest.NewHost(t, "", "")
 	r := gitrepotest.New(t)
 	r.Commit("one", map[string]string{"a": "1"})
-	blob := r.Git("rev-parse", "HEAD:a")
 	remote := Remote{URL: host.Add(t, "acme/api", r)}
 	for name, entry := range map[string]string{".git": ".git", "..": "..", ".GIT": ".GIT"} {
 		t.Run(name, func(t *testing.T) {
-			list := filepath.Join(t.TempDir(), "tree")
-			if err := os.WriteFile(list, []byte("100644 "+entry+"\x00"+rawID(t, blob)), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			tree := r.Git("hash-object", "-t", "tree", "-w", "--literally", list)
-			head := r.Git("commit-tree", "-m", "hostile", tree)
-			r.Git("update-ref", "refs/pull/9/head", head)
+			head := hostileCommit(t, r, "refs/pull/9/head", entry)
 			m := newMirror(t, Options{})
 			if _, err := m.Fetch(t.Context(), remote, []Want{{Commit: head, Ref: "refs/pull/9/head"}}); err == nil {
 				t.Error("it was fetched")
 			}
 		})
 	}
+}
+
+// hostileCommit makes a commit of a file with a name that git would not write.
+func hostileCommit(t *testing.T, r *gitrepotest.Repo, ref, name string) string {
+	t.Helper()
+	return commitTree(t, r, ref, "100644 "+name+"\x00"+rawID(t, r.Git("rev-parse", "HEAD:a")))
+}
+
+// commitTree makes a commit of a raw tree.
+func commitTree(t *testing.T, r *gitrepotest.Repo, ref, tree string) string {
+	t.Helper()
+	list := filepath.Join(t.TempDir(), "tree")
+	if err := os.WriteFile(list, []byte(tree), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	head := r.Git("commit-tree", "-m", "hostile", r.Git("hash-object", "-t", "tree", "-w", "--literally", list))
+	r.Git("update-ref", ref, head)
+	return head
 }
 
 func rawID(t *testing.T, hex string) string {

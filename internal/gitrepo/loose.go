@@ -37,7 +37,13 @@ func (m *Mirror) writeObject(kind string, content []byte) (oid, error) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		return oid{}, err
 	}
-	return id, m.writeFile(dir, path, packed.Bytes(), 0o444)
+	release, err := m.hold()
+	if err != nil {
+		return oid{}, err
+	}
+	err = m.writeFile(dir, path, packed.Bytes(), 0o444)
+	release()
+	return id, m.judge(err)
 }
 
 // writeFile puts a file in its place, whole and on disk. What a killed process

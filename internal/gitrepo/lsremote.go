@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/mergeplan"
@@ -18,11 +19,32 @@ type RemoteBranches struct {
 
 const maxBranches = 50_000
 
-// ListRemoteBranches asks the remote, now.
+// ListRemoteBranches asks the remote, now. Those who ask while an answer is
+// under way share the next one: none is older than its question.
 func (m *Mirror) ListRemoteBranches(ctx context.Context, remote Remote) (RemoteBranches, error) {
 	if err := remote.check(m.store.opts.AllowFile); err != nil {
 		return RemoteBranches{}, invalid(err)
 	}
+	b, err := m.listings.ask(ctx, remote, nil)
+	b.Heads = maps.Clone(b.Heads) // others have the same
+	return b, err
+}
+
+func (m *Mirror) listRound(ctx context.Context, r *round[RemoteBranches]) {
+	turn, err := m.store.network.turn(ctx, r.remote, false)
+	askers := r.take()
+	if err != nil {
+		tell(askers, err)
+		return
+	}
+	b, err := m.listBranches(ctx, r.remote)
+	turn(err)
+	for _, a := range askers {
+		a.answer, a.err = b, err
+	}
+}
+
+func (m *Mirror) listBranches(ctx context.Context, remote Remote) (RemoteBranches, error) {
 	out, _, err := m.run(ctx, command{
 		args:    []string{"ls-remote", "--quiet", "--symref", "--end-of-options", remote.URL, "HEAD", "refs/heads/*"},
 		config:  remote.config(),

@@ -34,6 +34,16 @@ func (m *Mirror) KeepStates(states map[string]string) error {
 }
 
 func (m *Mirror) writeRef(ref, commit string) error {
+	release, err := m.hold()
+	if err != nil {
+		return err
+	}
+	err = m.writeRefFile(ref, commit)
+	release()
+	return m.judge(err)
+}
+
+func (m *Mirror) writeRefFile(ref, commit string) error {
 	path := filepath.Join(m.dir, filepath.FromSlash(ref))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -52,6 +52,7 @@ func (m *Mirror) serve(w http.ResponseWriter, r *http.Request, answer func(http.
 	case <-r.Context().Done():
 		return
 	}
+	m.markUsed()
 	if err := answer(w, r, scope); err != nil && r.Context().Err() == nil {
 		// Nothing was sent yet, or else this has no effect and the client sees a short pack.
 		http.Error(w, "git could not serve this", http.StatusInternalServerError)

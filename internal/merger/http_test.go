@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -353,11 +354,14 @@ func TestMetrics(t *testing.T) {
 	q := independent(t, 2)
 	s := serve(t, q.remotes())
 	reg := prometheus.NewRegistry()
-	if err := s.Stats.Register(reg); err != nil {
+	if err := s.Register(reg); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		prepare(t, s.client, "", q.request())
+	}
+	if err := s.Sweep(t.Context(), time.Hour, time.Hour); err != nil {
+		t.Fatal(err)
 	}
 	families, err := reg.Gather()
 	if err != nil {
@@ -365,11 +369,16 @@ func TestMetrics(t *testing.T) {
 	}
 	got := map[string]float64{}
 	for _, f := range families {
-		got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue()
+		got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
 	}
+	if got["gozer_merger_mirrors_bytes"] == 0 {
+		t.Error("after a sweep, the mirrors have no size")
+	}
+	delete(got, "gozer_merger_mirrors_bytes")
 	want := map[string]float64{
 		"gozer_merger_merges_total": 2, "gozer_merger_merges_reused_total": 2,
 		"gozer_merger_conflicts_total": 0, "gozer_merger_fetches_total": 1,
+		"gozer_merger_mirrors_healed_total": 0, "gozer_merger_mirrors_evicted_total": 0, "gozer_merger_hosts_paused": 0,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -137,7 +137,7 @@ func (s *Service) merge(ctx context.Context, req mergeplan.Request, p *project) 
 	defer unlock()
 	made := map[string]string{} // commits by digest
 	for _, c := range p.chains {
-		if err = s.mergeChain(ctx, req, p, c, made); err != nil {
+		if err = p.mirror.WasThere(s.mergeChain(ctx, req, p, c, made)); err != nil {
 			err = fmt.Errorf("%s, branch %s: %w", p.mirror.Project.Canonical(), c.Branch, err)
 			break
 		}

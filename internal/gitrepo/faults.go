@@ -1,0 +1,84 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Git tells what went wrong in words only; LC_ALL=C keeps them the same.
+var (
+	deniedSigns = []string{
+		"Authentication failed", "could not read Username", "could not read Password",
+		"returned error: 401", "returned error: 403", "returned error: 404",
+		"repository '", "does not appear to be a git repository", "unable to update url base from redirection",
+	}
+	// The whole host is away.
+	unreachableSigns = []string{
+		"Could not resolve host", "Could not resolve proxy", "Failed to connect", "Couldn't connect", "Connection refused",
+		"Connection timed out", "No route to host", "Network is unreachable", "SSL certificate problem", "SSL connect error",
+	}
+	// One answer failed; the next may be right.
+	hiccupSigns = []string{
+		"returned error: 5", "returned error: 429", "unable to access '", "RPC failed", "the remote end hung up",
+		"early EOF", "unexpected disconnect", "expected flush after", "Operation too slow", "unable to rewind rpc post data",
+	}
+	fullSigns = []string{"No space left on device", "Disk quota exceeded"}
+	// An object of what was fetched is not as it should be.
+	fsckSigns = []string{"fsck error in packed object", "fsck error in pack objects"}
+	// A bound on memory or file size was met.
+	limitSigns = []string{"died of signal 25", "File too large", "Out of memory", "out of memory"}
+)
+
+// Denied says whether the code host refused the credentials or does not show
+// the repository to them: someone has to act, trying again will not help soon.
+func Denied(err error) bool { return gitSaid(err, deniedSigns) }
+
+func unreachable(err error) bool { return gitSaid(err, unreachableSigns) }
+
+// hiccup says whether an answer of the host failed in a way that may pass.
+func hiccup(err error) bool {
+	return gitSaid(err, hiccupSigns) || errors.Is(err, errDeadline) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// full says whether the disk of the mirrors is full.
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || gitSaid(err, fullSigns)
+}
+
+// ofHost says whether a failed fetch would have failed for anything else that
+// was wanted, too.
+func ofHost(err error) bool {
+	return unreachable(err) || Denied(err) || hiccup(err) || errors.Is(err, context.Canceled)
+}
+
+// refusedBy words a fetch that git gave up because of what it got.
+func (s *Store) refusedBy(err error) error {
+	var ce *CommandError
+	switch {
+	case err == nil || ofMirror(err) || !errors.As(err, &ce):
+		return err
+	case gitSaid(err, fsckSigns):
+		return invalid(fmt.Errorf("the repository has objects that git does not accept: %w", err))
+	case gitSaid(err, limitSigns) || strings.Contains(err.Error(), "file size limit exceeded"):
+		return invalid(fmt.Errorf("it needs more than %d bytes of disk or %d bytes of memory, which are the merger's --max-fetch and --git-memory: %w",
+			s.opts.MaxFetchBytes, s.opts.MaxGitMemory, err))
+	}
+	return err
+}
+
+// ofMirror says whether an error is that of a mirror that is broken, gone or has no room.
+func ofMirror(err error) bool {
+	var broken *CorruptError
+	var gone *GoneError
+	var noRoom *FullError
+	return errors.As(err, &broken) || errors.As(err, &gone) || errors.As(err, &noRoom)
+}
+
+func gitSaid(err error, signs []string) bool {
+	var ce *CommandError
+	return errors.As(err, &ce) && slices.ContainsFunc(signs, func(s string) bool { return strings.Contains(ce.Stderr, s) })
+}
