@@ -43,6 +43,7 @@ var corruptSigns = []string{
 	"cannot be read", "unable to unpack", "nonexistent object", "did not receive expected object", "does not point to a valid object",
 	"not a git repository", "invalid object", "bus error", "died of signal 7", "hash mismatch", "bad config", "could not read",
 	"Failed to traverse parents", "error processing wants", "unknown object type", "not all child objects", "unable to find",
+	"possible repository corruption",
 }
 
 // corrupt says whether an error may come from a broken mirror.
@@ -72,10 +73,19 @@ func (m *Mirror) judge(err error) error {
 		return m.store.diskFull(err)
 	case ofHost(err) || gitSaid(err, fsckSigns) || gitSaid(err, limitSigns):
 		return err // that of the remote
-	case corrupt(err):
+	case corrupt(err) || m.isAway(err):
 		return m.doubt(err)
 	}
 	return err
+}
+
+// isAway says whether the mirror's directory was deleted.
+func (m *Mirror) isAway(err error) bool {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	_, err = os.Stat(m.dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // doubt finds out whether the mirror is broken, and if so does away with it.

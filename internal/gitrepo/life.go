@@ -86,10 +86,14 @@ func (m *Mirror) run(ctx context.Context, c command) ([]byte, int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(m.life.ctx, func() { cancel(context.Cause(m.life.ctx)) })
 	out, code, err := m.store.run(ctx, m.dir, c)
+	stopped := ctx.Err() != nil
 	stop()
 	cancel(nil)
 	release()
-	return out, code, m.judge(err)
+	if !stopped { // git that was stopped says all sorts of things
+		err = m.judge(err)
+	}
+	return out, code, err
 }
 
 // discard takes the mirror's directory away; whoever works in it is stopped.

@@ -145,6 +145,12 @@ func (m *Mirror) Publish(ctx context.Context, scope Scope, head string, branches
 		if err := mergeplan.CheckBranch(branch); err != nil {
 			return invalid(err)
 		}
+		// Git does not look when the ref is there already.
+		if kind, err := m.kind(ctx, commit); err != nil {
+			return err
+		} else if kind == "" {
+			return m.absent(commit)
+		}
 		refs[prefix+"refs/heads/"+branch] = commit
 	}
 	if err := m.UpdateRefs(ctx, refs); err != nil {

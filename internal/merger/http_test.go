@@ -40,6 +40,15 @@ func serve(t *testing.T, r Remotes) *served {
 	return &served{Service: s, key: key, url: srv.URL, client: NewClient(srv.URL, key)}
 }
 
+// serveAgain serves a Service and gives the URL of the scope acme/bs.
+func serveAgain(t *testing.T, s *Service) string {
+	t.Helper()
+	key := token.NewKey()
+	srv := httptest.NewServer(Handler(s, key, slog.New(slog.DiscardHandler)))
+	t.Cleanup(srv.Close)
+	return (&served{url: srv.URL}).gitURL("acme/bs", key.For(token.Git, "acme/bs"), api)
+}
+
 // gitURL is where a scope reads a project, with a token in it.
 func (s *served) gitURL(scope, tok string, p model.Project) string {
 	return strings.Replace(s.url, "http://", "http://any:"+tok+"@", 1) + "/git/" + scope + "/" + p.Canonical()
