@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,14 @@ func (s *Store) diskFull(err error) error {
 		s.opts.Log.Error("The disk is full, and there is no mirror that could be deleted", "error", err)
 	}
 	return &FullError{Err: err}
+}
+
+// hasNoRoom says whether the disk has room for a small file.
+func (s *Store) hasNoRoom() bool {
+	var fs syscall.Statfs_t
+	const small = 64 << 10
+	err := syscall.Statfs(s.opts.Root, &fs)
+	return err == nil && (fs.Bavail*uint64(fs.Bsize) < small || fs.Files > 0 && fs.Ffree == 0) //nolint:gosec,unconvert // a size is not negative; its type differs between systems
 }
 
 // whenFull words an error, if a full disk is its reason.

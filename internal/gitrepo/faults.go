@@ -27,6 +27,8 @@ var (
 		"early EOF", "unexpected disconnect", "expected flush after", "Operation too slow", "unable to rewind rpc post data",
 	}
 	fullSigns = []string{"No space left on device", "Disk quota exceeded"}
+	// Git could not write, and does not say why.
+	writeSigns = []string{"couldn't write", "unable to write", "could not write", "failed to write", "write error", "unable to create", "cannot create"}
 	// An object of what was fetched is not as it should be.
 	fsckSigns = []string{"fsck error in packed object", "fsck error in pack objects"}
 	// A bound on memory or file size was met.

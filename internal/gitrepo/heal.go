@@ -69,7 +69,7 @@ func (m *Mirror) judge(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case full(err):
+	case full(err) || gitSaid(err, writeSigns) && m.store.hasNoRoom():
 		return m.store.diskFull(err)
 	case ofHost(err) || gitSaid(err, fsckSigns) || gitSaid(err, limitSigns):
 		return err // that of the remote
