@@ -143,14 +143,18 @@ func (m *Mirror) isEmpty() bool {
 }
 
 // removeUnfinished removes what a failed fetch left behind: git does so only
-// when it can.
-func (m *Mirror) removeUnfinished() {
+// when it can. It gives the size of the largest file.
+func (m *Mirror) removeUnfinished() (largest int64) {
 	if !m.repacking.TryLock() {
-		return // the files may be those of gc; the next process removes what is left
+		return 0 // the files may be those of gc; the next process removes what is left
 	}
 	defer m.repacking.Unlock()
 	left, _ := filepath.Glob(filepath.Join(m.dir, "objects/pack/tmp_*"))
 	for _, path := range left {
+		if st, err := os.Stat(path); err == nil {
+			largest = max(largest, st.Size())
+		}
 		_ = os.Remove(path)
 	}
+	return largest
 }

@@ -29,10 +29,12 @@ var (
 	fullSigns = []string{"No space left on device", "Disk quota exceeded"}
 	// Git could not write, and does not say why.
 	writeSigns = []string{"couldn't write", "unable to write", "could not write", "failed to write", "write error", "unable to create", "cannot create"}
+	// A lock file is there: of another git, or of one that was killed.
+	lockSigns = []string{".lock': File exists", "Another git process seems to be running"}
 	// An object of what was fetched is not as it should be.
 	fsckSigns = []string{"fsck error in packed object", "fsck error in pack objects"}
 	// A bound on memory or file size was met.
-	limitSigns = []string{"died of signal 25", "File too large", "Out of memory", "out of memory"}
+	limitSigns = []string{"File too large", "Out of memory", "out of memory"}
 )
 
 // Denied says whether the code host refused the credentials or does not show
@@ -57,16 +59,16 @@ func ofHost(err error) bool {
 	return unreachable(err) || Denied(err) || hiccup(err) || errors.Is(err, context.Canceled)
 }
 
-// refusedBy words a fetch that git gave up because of what it got.
-func (s *Store) refusedBy(err error) error {
-	var ce *CommandError
+// refusedBy words what git gave up because of what is in the repository.
+// written is how large the file was that it wrote last.
+func (s *Store) refusedBy(err error, written int64) error {
 	switch {
-	case err == nil || ofMirror(err) || !errors.As(err, &ce):
+	case err == nil || ofMirror(err):
 		return err
 	case gitSaid(err, fsckSigns):
 		return invalid(fmt.Errorf("the repository has objects that git does not accept: %w", err))
-	case gitSaid(err, limitSigns) || strings.Contains(err.Error(), "file size limit exceeded"):
-		return invalid(fmt.Errorf("it needs more than %d bytes of disk or %d bytes of memory, which are the merger's --max-fetch and --git-memory: %w",
+	case written >= s.opts.MaxFetchBytes || gitSaid(err, limitSigns):
+		return invalid(fmt.Errorf("git needs a file of more than %d bytes, or more than %d bytes of memory, for it; the merger's --max-fetch and --git-memory allow more: %w",
 			s.opts.MaxFetchBytes, s.opts.MaxGitMemory, err))
 	}
 	return err
@@ -82,5 +84,9 @@ func ofMirror(err error) bool {
 
 func gitSaid(err error, signs []string) bool {
 	var ce *CommandError
-	return errors.As(err, &ce) && slices.ContainsFunc(signs, func(s string) bool { return strings.Contains(ce.Stderr, s) })
+	return errors.As(err, &ce) && containsAny(ce.Stderr, signs)
+}
+
+func containsAny(said string, signs []string) bool {
+	return slices.ContainsFunc(signs, func(s string) bool { return strings.Contains(said, s) })
 }

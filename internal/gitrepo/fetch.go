@@ -302,8 +302,8 @@ func (m *Mirror) fetch(ctx context.Context, remote Remote, specs []string) error
 		timeout:   m.store.opts.NetworkTimeout,
 		fileBytes: m.store.opts.MaxFetchBytes,
 	})
-	if err != nil {
-		m.removeUnfinished()
+	if err == nil {
+		return nil
 	}
-	return m.store.refusedBy(err)
+	return m.store.refusedBy(err, m.removeUnfinished())
 }

@@ -160,6 +160,8 @@ func runGroup(cmd *exec.Cmd, started func() error) error {
 	err := cmd.Wait()
 	if kill != nil {
 		kill.Stop()
+	}
+	if kill != nil || err != nil && !cmd.ProcessState.Exited() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group
 	}
 	return err

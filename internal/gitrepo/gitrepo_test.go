@@ -317,7 +317,7 @@ func TestReadFiles(t *testing.T) {
 	}{
 		"a file":              {[]string{".zuul.yaml"}, []File{{".zuul.yaml", "a"}}, 0},
 		"any file by name":    {[]string{"plain"}, []File{{"plain", "text"}}, 0},
-		"a directory":         {[]string{"zuul.d/"}, []File{{"zuul.d/a.yaml", "a"}, {"zuul.d/b.yaml", "b"}, {"zuul.d/sub/d.yaml", "d"}}, 0},
+		"a directory":         {[]string{"zuul.d/"}, []File{{"zuul.d/a.yaml", "a"}, {"zuul.d/b.yaml", "b"}, {"zuul.d/sub/d.yaml", "d"}}, 1},
 		"a directory inside":  {[]string{"zuul.d/sub/"}, []File{{"zuul.d/sub/d.yaml", "d"}}, 0},
 		"an ignored one":      {[]string{"zuul.d/off/"}, nil, 0},
 		"the order asked for": {[]string{"zuul.d/b.yaml", ".zuul.yaml"}, []File{{"zuul.d/b.yaml", "b"}, {".zuul.yaml", "a"}}, 0},
@@ -325,7 +325,7 @@ func TestReadFiles(t *testing.T) {
 		"absent":              {[]string{"zuul.yaml", "x/", "x/y.yaml"}, nil, 0},
 		"below a file":        {[]string{"plain/x.yaml", "plain/"}, nil, 0},
 		"directory as a file": {[]string{"zuul.d"}, nil, 0},
-		"links":               {[]string{"zuul.d/link.yaml", "linked/", "linked/a.yaml"}, nil, 0},
+		"links":               {[]string{"zuul.d/link.yaml", "linked/", "linked/a.yaml"}, nil, 2},
 		"too large":           {[]string{"big.yaml", "plain"}, []File{{"plain", "text"}}, 1},
 		"no text":             {[]string{"bin.yaml"}, nil, 1},
 	} {

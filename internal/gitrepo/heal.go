@@ -49,7 +49,19 @@ var corruptSigns = []string{
 // corrupt says whether an error may come from a broken mirror.
 func corrupt(err error) bool {
 	var absent *absentError
-	return errors.As(err, &absent) || errors.Is(err, errReaderDied) || gitSaid(err, corruptSigns)
+	var ce *CommandError
+	switch {
+	case errors.As(err, &absent), errors.Is(err, errReaderDied):
+		return true
+	case !errors.As(err, &ce):
+		return false
+	}
+	for line := range strings.SplitSeq(ce.Stderr, "\n") { // of what the remote said, nothing counts
+		if !strings.HasPrefix(line, "remote:") && containsAny(line, corruptSigns) {
+			return true
+		}
+	}
+	return false
 }
 
 // ward keeps account of what was done about doubts.
@@ -71,12 +83,27 @@ func (m *Mirror) judge(err error) error {
 		return nil
 	case full(err) || gitSaid(err, writeSigns) && m.store.hasNoRoom():
 		return m.store.diskFull(err)
-	case ofHost(err) || gitSaid(err, fsckSigns) || gitSaid(err, limitSigns):
-		return err // that of the remote
+	case Denied(err) || unreachable(err) || gitSaid(err, fsckSigns) || gitSaid(err, limitSigns):
+		return err // not the mirror's
+	case errors.Is(err, fs.ErrExist) || gitSaid(err, lockSigns):
+		m.removeLocks()
+		return err
 	case corrupt(err) || m.isAway(err):
 		return m.doubt(err)
 	}
 	return err
+}
+
+// removeLocks removes what a git that was killed left behind. When nobody else
+// works in the mirror, every lock is of the past.
+func (m *Mirror) removeLocks() {
+	if !m.life.use.TryLock() {
+		return
+	}
+	defer m.life.use.Unlock()
+	if err := removeStale(m.dir); err != nil {
+		m.store.opts.Log.Warn("Old locks cannot be removed", "mirror", m.dir, "error", err)
+	}
 }
 
 // isAway says whether the mirror's directory was deleted.

@@ -60,7 +60,6 @@ type damage func(t *testing.T, root string, res mergeplan.Result)
 // commits, and a build can clone them. Fresh: the merger is a new process, and
 // remembers nothing.
 func TestBrokenMirrorsAreHealed(t *testing.T) {
-	const state = "refs/gozer/state/*"
 	files := func(pattern string, how func(string) error) damage {
 		return func(t *testing.T, root string, _ mergeplan.Result) { spoil(t, root, pattern, how) }
 	}
@@ -204,7 +203,7 @@ func TestDoubtsAreLookedInto(t *testing.T) {
 		t.Errorf("%d heals", n)
 	}
 	var packs [][]byte
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".pack") {
 			b, err := os.ReadFile(path)
 			packs = append(packs, b)

@@ -115,7 +115,7 @@ func (s *Service) Tip(ctx context.Context, p model.Project, branch string) (Comm
 	}
 	commit := heads[branch]
 	if err := s.fetch(ctx, m, r, []gitrepo.Want{{Commit: commit, Ref: "refs/heads/" + branch}}); err != nil {
-		return Commit{}, classify(err)
+		return Commit{}, classify(moved(err, heads))
 	}
 	tree, err := m.TreeOf(ctx, commit)
 	return Commit{Commit: commit, Tree: tree}, classify(m.WasThere(err))
