@@ -28,6 +28,7 @@ const (
 
 type mergerFlags struct {
 	namespace, tokenKey, dataDir, bind string
+	limits                             limitFlags
 }
 
 func mergerCommand() *cobra.Command {
@@ -40,6 +41,7 @@ func mergerCommand() *cobra.Command {
 	c.Flags().StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
 	c.Flags().StringVar(&f.dataDir, "data-dir", "/var/lib/gozer", "directory of the mirrors")
 	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on")
+	f.limits.add(c.Flags())
 	return c
 }
 
@@ -53,7 +55,12 @@ func runMerger(ctx context.Context, f mergerFlags) error {
 	if err != nil {
 		return err
 	}
-	store, err := gitrepo.NewStore(gitrepo.Options{Root: f.dataDir + "/mirrors"})
+	options, err := f.limits.options(f.dataDir + "/mirrors")
+	if err != nil {
+		return err
+	}
+	options.Log = log
+	store, err := gitrepo.NewStore(options)
 	if err != nil {
 		return err
 	}
