@@ -13,6 +13,10 @@
 // and output, its own process group. Credentials travel in the environment of
 // one process and never in an argument, a URL, a file or an error.
 //
+// What is asked of remotes is shared (rounds) and bounded (network, pause). A
+// mirror is a cache: one that is broken is made anew (heal), one that nobody uses
+// goes when its room is needed (disk), and a Mirror ends with its directory (life).
+//
 // The package decides nothing: package mergeplan says what to merge, package
 // merger calls this one.
 package gitrepo

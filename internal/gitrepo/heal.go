@@ -177,7 +177,12 @@ func (m *Mirror) fault(ctx context.Context, cause error) error {
 			config:  fsckConfig(),
 			timeout: m.store.opts.NetworkTimeout,
 		})
-		if err != nil {
+		switch {
+		case err == nil:
+		case full(err) || gitSaid(err, limitSigns) || errors.Is(err, errDeadline) || ctx.Err() != nil:
+			m.store.opts.Log.Warn("Whether a mirror is broken cannot be found out; if errors go on, delete it by hand", "mirror", m.dir, "error", err)
+			return nil
+		default:
 			return err
 		}
 	}

@@ -304,6 +304,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"argument":         {"manager.extraArgs={debug}", "extraArgs"},
 		"image with a tag": {"image.tag=a b", "tag"},
 		"namespace":        {"networkPolicy.tenantNamespaces={Acme}", "tenantNamespaces"},
+		"room on disk":     {"merger.maxDisk=much", "maxDisk"},
 		"manager replicas": {"manager.replicas=2", "replicas"},
 	} {
 		t.Run(name, func(t *testing.T) {
