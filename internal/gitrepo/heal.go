@@ -75,6 +75,20 @@ type ward struct {
 // again: looking takes as long as cloning.
 const soundFor = 10 * time.Minute
 
+// healEvery bounds how often a mirror is made anew: on a disk that breaks
+// everything it would go on for ever.
+const healEvery = time.Minute
+
+// lastHeal says when the mirror at a path was made anew last; it is set when now is given.
+func (s *Store) lastHeal(dir string, now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !now.IsZero() {
+		s.healed[dir] = now
+	}
+	return s.healed[dir]
+}
+
 // judge looks at an error of the mirror: a full disk and a broken mirror are
 // dealt with and get their own errors.
 func (m *Mirror) judge(err error) error {
@@ -128,11 +142,16 @@ func (m *Mirror) doubt(cause error) error {
 	case m.store.opts.Now().Sub(m.ward.sound) < soundFor:
 		return cause
 	}
+	if since := m.store.opts.Now().Sub(m.store.lastHeal(m.dir, time.Time{})); since < healEvery {
+		e.Done = fmt.Sprintf("it was made anew %s ago, and is again in a minute; look at the disk", since.Round(time.Second))
+		return e
+	}
 	refs := m.removeBrokenRefs()
 	found := m.fault(m.life.ctx, cause)
 	switch {
 	case found != nil:
 		e.Done = "it was put aside, and the next try makes a new one"
+		m.store.lastHeal(m.dir, m.store.opts.Now())
 		if err := m.discard("it was broken"); err != nil {
 			e.Done = err.Error()
 		}

@@ -66,6 +66,7 @@ type Store struct {
 	mu      sync.Mutex
 	mirrors map[string]*Mirror
 	born    uint64 // Mirrors so far
+	healed  map[string]time.Time
 	serving chan struct{}
 }
 
@@ -106,7 +107,7 @@ func NewStore(opts Options) (*Store, error) {
 	}
 	s := &Store{
 		opts: opts, lock: lock, network: newNetwork(opts.PerHost, opts.Now),
-		mirrors: map[string]*Mirror{}, serving: make(chan struct{}, maxServing),
+		mirrors: map[string]*Mirror{}, healed: map[string]time.Time{}, serving: make(chan struct{}, maxServing),
 	}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	if err := os.RemoveAll(filepath.Join(root, trashDir)); err != nil {

@@ -72,6 +72,8 @@ func TestBrokenMirrorsAreHealed(t *testing.T) {
 			spoil(t, root, loose(id), how)
 		}
 	}
+	q := healQueue(t)
+	r := remotes{api: {URL: gitrepotest.NewHost(t, "", "").Add(t, "acme/api", q.repo)}}
 	for name, tc := range map[string]struct {
 		damage damage
 		heals  int64 // at least; what is fetched or written again by itself needs none
@@ -103,9 +105,6 @@ func TestBrokenMirrorsAreHealed(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s, fresh=%v", name, fresh), func(t *testing.T) {
-				q := healQueue(t)
-				host := gitrepotest.NewHost(t, "", "")
-				r := remotes{api: {URL: host.Add(t, "acme/api", q.repo)}}
 				root := t.TempDir()
 				s, closeIt := newService(t, root, r)
 				req := q.request()
