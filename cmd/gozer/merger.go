@@ -32,6 +32,7 @@ const (
 type mergerFlags struct {
 	namespace, tokenKey, dataDir, bind, metricsBind string
 	peers                                           []string
+	limits                                          limitFlags
 }
 
 func mergerCommand() *cobra.Command {
@@ -46,6 +47,7 @@ func mergerCommand() *cobra.Command {
 	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on, with TLS")
 	c.Flags().StringVar(&f.metricsBind, "metrics-bind", ":8082", "address of /metrics, without TLS; 0 for none")
 	c.Flags().StringSliceVar(&f.peers, "peers", nil, "URLs of all replicas of the merger, this one among them; not needed for one")
+	f.limits.add(c.Flags())
 	return c
 }
 
@@ -59,7 +61,12 @@ func runMerger(ctx context.Context, f mergerFlags) error {
 	if err != nil {
 		return err
 	}
-	store, err := gitrepo.NewStore(gitrepo.Options{Root: f.dataDir + "/mirrors"})
+	options, err := f.limits.options(f.dataDir + "/mirrors")
+	if err != nil {
+		return err
+	}
+	options.Log = log
+	store, err := gitrepo.NewStore(options)
 	if err != nil {
 		return err
 	}
@@ -92,7 +99,7 @@ func mergerMetrics(s *merger.Service) (http.Handler, error) {
 	reg := prometheus.NewRegistry()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	return mux, s.Stats.Register(reg)
+	return mux, s.Register(reg)
 }
 
 func sweep(ctx context.Context, s *merger.Service, log *slog.Logger) {

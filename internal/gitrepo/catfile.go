@@ -49,6 +49,10 @@ func (s *Store) startCatFile(dir string) (*catFile, error) {
 		_, _ = inWrite.Close(), outRead.Close()
 		return nil, err
 	}
+	if err := limit(c.cmd.Process.Pid, s.opts.MaxGitMemory, 0); err != nil {
+		c.stop()
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -124,6 +128,9 @@ func (o *objectReader) end() {
 // errTooLarge is an object that is larger than it may be.
 var errTooLarge = errors.New("the object is too large")
 
+// errReaderDied: git ends by itself when it meets an object that it cannot read.
+var errReaderDied = errors.New("git stopped reading")
+
 // kind of an object; empty when it is not there.
 func (o *objectReader) kind(ctx context.Context, id string) (kind string, err error) {
 	err = o.with(ctx, func(c *catFile) (err error) {
@@ -177,6 +184,9 @@ func (o *objectReader) with(ctx context.Context, ask func(*catFile) error) error
 		o.end()
 		if said := strings.TrimSpace(string(c.stderr.buf)); said != "" {
 			err = fmt.Errorf("%w: %s", err, clip(said))
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", errReaderDied, err)
 		}
 		err = &CommandError{Op: "cat-file", ExitCode: -1, Err: err}
 	}

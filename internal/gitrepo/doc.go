@@ -5,13 +5,19 @@
 //	<root>/<connection>/<host>/<project>.git
 //	    refs/gozer/fetched/...            what was fetched, for negotiation
 //	    refs/gozer/state/<digest>         prepared states, kept from gc
-//	    refs/namespaces/<tenant>/refs/namespaces/<buildset>/refs/heads/<branch>
-//	                                      what one buildset's Pods may read
+//	    refs/gozer/frozen/<digest>        whole repositories as they were, kept from gc
+//	    refs/gozer/published/<tenant>/<buildset>
+//	                                      what is published, kept from gc
+//	    gozer/<tenant>/<buildset>/        a repository: what one buildset's Pods may read
 //
 // A repository is data from strangers. Git runs with an environment made from
 // nothing: no configuration of the host, no hooks, only http(s), bounded time
 // and output, its own process group. Credentials travel in the environment of
 // one process and never in an argument, a URL, a file or an error.
+//
+// What is asked of remotes is shared (rounds) and bounded (network, pause). A
+// mirror is a cache: one that is broken is made anew (heal), one that nobody uses
+// goes when its room is needed (disk), and a Mirror ends with its directory (life).
 //
 // The package decides nothing: package mergeplan says what to merge, package
 // merger calls this one.

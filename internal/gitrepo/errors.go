@@ -58,25 +58,6 @@ func (e *CommandError) Error() string {
 
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// Denied says whether the code host refused the credentials or does not show
-// the repository to them: someone has to act, trying again will not help soon.
-func Denied(err error) bool {
-	var ce *CommandError
-	if !errors.As(err, &ce) {
-		return false
-	}
-	for _, sign := range []string{
-		"Authentication failed", "could not read Username", "could not read Password",
-		"returned error: 401", "returned error: 403", "returned error: 404",
-		"repository '", "does not appear to be a git repository", "unable to update url base from redirection",
-	} {
-		if strings.Contains(ce.Stderr, sign) {
-			return true
-		}
-	}
-	return false
-}
-
 // tail keeps the last bytes that were written to it.
 type tail struct {
 	buf  []byte
@@ -97,10 +78,12 @@ var errTooMuchOutput = errors.New("more output than expected")
 type bounded struct {
 	buf  []byte
 	most int
+	over bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if len(b.buf)+len(p) > b.most {
+		b.over = true
 		return 0, errTooMuchOutput
 	}
 	b.buf = append(b.buf, p...)

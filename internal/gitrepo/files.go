@@ -30,8 +30,8 @@ type File struct {
 // ReadFiles reads files of a commit without checking it out. A path is a file,
 // or a directory with a slash at its end, of which every *.yaml is read, its
 // subdirectories too, sorted; a directory with a .zuul.ignore is passed over.
-// What does not exist is left out. What cannot be read (too large, no text)
-// is told in words, for the author of the change.
+// What does not exist is left out. What cannot be read (too large, no text,
+// a link) is told in words, for the author of the change.
 func (m *Mirror) ReadFiles(ctx context.Context, commit string, paths []string) ([]File, []string, error) {
 	if err := checkCommits(commit); err != nil {
 		return nil, nil, err
@@ -84,6 +84,8 @@ func (r *fileReader) readAll(ctx context.Context, root oid, paths []string) erro
 			return err
 		case entry == treeEntry{}:
 			continue
+		case entry.mode == modeSymlink:
+			r.link(name)
 		case strings.HasSuffix(p, "/") && entry.isTree():
 			err = r.directory(ctx, entry.id, name, 0)
 		case !strings.HasSuffix(p, "/"):
@@ -145,6 +147,8 @@ func (r *fileReader) directory(ctx context.Context, id oid, dir string, depth in
 		switch {
 		case e.isTree():
 			err = r.directory(ctx, e.id, name, depth+1)
+		case e.mode == modeSymlink && strings.HasSuffix(e.name, ".yaml"):
+			r.link(name)
 		case strings.HasSuffix(e.name, ".yaml"):
 			err = r.file(ctx, e, name)
 		}
@@ -161,7 +165,7 @@ func (r *fileReader) file(ctx context.Context, e treeEntry, name string) error {
 		return nil
 	}
 	r.seen[name] = true
-	kind, content, err := r.m.objects.read(ctx, e.id.String(), MaxFileBytes)
+	kind, content, err := r.m.read(ctx, e.id.String(), MaxFileBytes)
 	switch {
 	case errors.Is(err, errTooLarge):
 		r.complain("%s: the file is larger than %d bytes and is not read", name, MaxFileBytes)
@@ -169,7 +173,7 @@ func (r *fileReader) file(ctx context.Context, e treeEntry, name string) error {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	case kind == "":
-		return &MissingError{Project: r.m.Project.Canonical(), What: []string{e.id.String()}}
+		return r.m.absent(e.id.String())
 	}
 	if r.bytes += int64(len(content)); r.bytes > MaxFilesBytes || len(r.files) == MaxFiles {
 		r.complain("%s: more than %d files or %d bytes together; the rest is not read", name, MaxFiles, MaxFilesBytes)
@@ -181,6 +185,15 @@ func (r *fileReader) file(ctx context.Context, e treeEntry, name string) error {
 	}
 	r.files = append(r.files, File{Path: name, Content: string(content)})
 	return nil
+}
+
+// link tells of a link where a file is expected: it would have to be followed,
+// and might lead anywhere.
+func (r *fileReader) link(name string) {
+	if !r.seen[name] {
+		r.seen[name] = true
+		r.complain("%s: it is a symbolic link and is not followed; put the file itself there", name)
+	}
 }
 
 func (r *fileReader) complain(format string, args ...any) {

@@ -36,7 +36,7 @@ func (m *Mirror) Freeze(ctx context.Context, s repostate.State) (string, error) 
 	var commits []string
 	for _, r := range s.Refs {
 		// Tags may name files and directories as well.
-		kind, err := m.objects.kind(ctx, r.Commit())
+		kind, err := m.kind(ctx, r.Commit())
 		if err != nil {
 			return "", err
 		}
@@ -90,19 +90,28 @@ func (m *Mirror) Containing(ctx context.Context, object string, st repostate.Sta
 		return nil, err // a tag of a file: no branch has it
 	}
 	// Git looks at many refs at once; those of the mirror are not those of the state.
-	if err := os.MkdirAll(filepath.Join(m.dir, publishedName), 0o700); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(filepath.Join(m.dir, publishedName), "tmp_")
+	dir, err := m.scratch(st.Refs)
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // the next start removes it
-	if err := m.writeRepository(dir, "none", st.Refs); err != nil {
-		return nil, err
-	}
-	if out, _, err = m.store.run(ctx, dir, command{args: []string{"for-each-ref", "--format=%(refname:lstrip=2)", "--contains=" + commit, "refs/heads"}}); err != nil {
+	if out, _, err = m.runIn(ctx, dir, command{args: []string{"for-each-ref", "--format=%(refname:lstrip=2)", "--contains=" + commit, "refs/heads"}}); err != nil {
 		return nil, err
 	}
 	return splitOutput(out, '\n'), nil
+}
+
+// scratch makes a repository with some refs, for one question.
+func (m *Mirror) scratch(refs repostate.Refs) (dir string, err error) {
+	err = m.write(func() error {
+		within := filepath.Join(m.dir, publishedName)
+		if err := os.MkdirAll(within, 0o700); err != nil {
+			return err
+		}
+		if dir, err = os.MkdirTemp(within, "tmp_"); err != nil {
+			return err
+		}
+		return m.writeRepository(dir, "none", refs)
+	})
+	return dir, err
 }

@@ -35,6 +35,8 @@ var baseConfig = []configPair{
 	{"protocol.allow", "never"},
 	{"protocol.http.allow", "always"},
 	{"protocol.https.allow", "always"},
+	// Each thread has memory of its own.
+	{"pack.threads", "2"},
 	// A pack is there whole or not at all; loose objects of a killed fetch are not.
 	{"fetch.unpackLimit", "1"},
 	{"fetch.fsckObjects", "true"},
@@ -66,7 +68,11 @@ type command struct {
 	okExit  []int
 	timeout time.Duration
 	redact  func(string) string
+	// fileBytes bounds each file that git writes; 0 does not.
+	fileBytes int64
 }
+
+var errDeadline = errors.New("did not end")
 
 // run runs git in a mirror's directory and gives its output and exit code.
 func (s *Store) run(ctx context.Context, dir string, c command) ([]byte, int, error) {
@@ -74,22 +80,31 @@ func (s *Store) run(ctx context.Context, dir string, c command) ([]byte, int, er
 	if timeout == 0 {
 		timeout = s.opts.Timeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("did not end within %s", timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w within %s", errDeadline, timeout))
 	defer cancel()
 	out := &bounded{most: maxStdoutBytes}
 	stderr := &tail{most: maxStderrBytes}
 	cmd := exec.CommandContext(ctx, s.opts.GitBinary, c.args...)
 	cmd.Dir, cmd.Env = dir, s.environment(dir, c)
+	limited := make(chan struct{})
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.stdin, out, stderr
+	if c.stdin != nil {
+		cmd.Stdin = &heldBack{Reader: c.stdin, until: limited}
+	}
 	if c.stdout != nil {
 		cmd.Stdout = c.stdout
 	}
-	err := runGroup(cmd)
+	err := runGroup(cmd, func() error {
+		defer close(limited)
+		return limit(cmd.Process.Pid, s.opts.MaxGitMemory, c.fileBytes)
+	})
 	code := cmd.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil && err != nil:
 		err = context.Cause(ctx)
+	case out.over:
+		err = errTooMuchOutput
 	case errors.As(err, &exit) && exit.Exited():
 		err = nil
 	}
@@ -112,9 +127,21 @@ func contains(codes []int, code int) bool {
 	return false
 }
 
+// heldBack is read when its time has come: git must not get to work before it
+// is limited, or what it starts is not.
+type heldBack struct {
+	io.Reader
+	until <-chan struct{}
+}
+
+func (h *heldBack) Read(p []byte) (int, error) {
+	<-h.until
+	return h.Reader.Read(p)
+}
+
 // runGroup runs a command in its own process group. When its context ends, the
 // group is asked to stop, so that git removes its lock files, then killed.
-func runGroup(cmd *exec.Cmd) error {
+func runGroup(cmd *exec.Cmd, started func() error) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 2 * grace
 	var kill *time.Timer
@@ -126,9 +153,15 @@ func runGroup(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	if err := started(); err != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		return errors.Join(fmt.Errorf("limits of git: %w", err), cmd.Wait())
+	}
 	err := cmd.Wait()
 	if kill != nil {
 		kill.Stop()
+	}
+	if kill != nil || err != nil && !cmd.ProcessState.Exited() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group
 	}
 	return err

@@ -318,7 +318,7 @@ func TestReadFiles(t *testing.T) {
 	}{
 		"a file":              {[]string{".zuul.yaml"}, []File{{".zuul.yaml", "a"}}, 0},
 		"any file by name":    {[]string{"plain"}, []File{{"plain", "text"}}, 0},
-		"a directory":         {[]string{"zuul.d/"}, []File{{"zuul.d/a.yaml", "a"}, {"zuul.d/b.yaml", "b"}, {"zuul.d/sub/d.yaml", "d"}}, 0},
+		"a directory":         {[]string{"zuul.d/"}, []File{{"zuul.d/a.yaml", "a"}, {"zuul.d/b.yaml", "b"}, {"zuul.d/sub/d.yaml", "d"}}, 1},
 		"a directory inside":  {[]string{"zuul.d/sub/"}, []File{{"zuul.d/sub/d.yaml", "d"}}, 0},
 		"an ignored one":      {[]string{"zuul.d/off/"}, nil, 0},
 		"the order asked for": {[]string{"zuul.d/b.yaml", ".zuul.yaml"}, []File{{"zuul.d/b.yaml", "b"}, {".zuul.yaml", "a"}}, 0},
@@ -326,7 +326,7 @@ func TestReadFiles(t *testing.T) {
 		"absent":              {[]string{"zuul.yaml", "x/", "x/y.yaml"}, nil, 0},
 		"below a file":        {[]string{"plain/x.yaml", "plain/"}, nil, 0},
 		"directory as a file": {[]string{"zuul.d"}, nil, 0},
-		"links":               {[]string{"zuul.d/link.yaml", "linked/", "linked/a.yaml"}, nil, 0},
+		"links":               {[]string{"zuul.d/link.yaml", "linked/", "linked/a.yaml"}, nil, 2},
 		"too large":           {[]string{"big.yaml", "plain"}, []File{{"plain", "text"}}, 1},
 		"no text":             {[]string{"bin.yaml"}, nil, 1},
 	} {
@@ -476,7 +476,7 @@ func TestSweepAndGC(t *testing.T) {
 	}
 	old, young := Scope{"acme", "old"}, Scope{"acme", "young"}
 	for _, sc := range []Scope{old, young} {
-		if err := m.Publish(sc, "main", repostate.Refs{{Name: "refs/heads/feature/x", Object: head}, {Name: "refs/heads/main", Object: head}}, []string{head}); err != nil {
+		if err := m.Publish(t.Context(), sc, "main", repostate.Refs{{Name: "refs/heads/feature/x", Object: head}, {Name: "refs/heads/main", Object: head}}, []string{head}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -519,23 +519,34 @@ func TestHostileObjectsAreRefused(t *testing.T) {
 	host := gitrepotest.NewHost(t, "", "")
 	r := gitrepotest.New(t)
 	r.Commit("one", map[string]string{"a": "1"})
-	blob := r.Git("rev-parse", "HEAD:a")
 	remote := Remote{URL: host.Add(t, "acme/api", r)}
 	for name, entry := range map[string]string{".git": ".git", "..": "..", ".GIT": ".GIT"} {
 		t.Run(name, func(t *testing.T) {
-			list := filepath.Join(t.TempDir(), "tree")
-			if err := os.WriteFile(list, []byte("100644 "+entry+"\x00"+rawID(t, blob)), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			tree := r.Git("hash-object", "-t", "tree", "-w", "--literally", list)
-			head := r.Git("commit-tree", "-m", "hostile", tree)
-			r.Git("update-ref", "refs/pull/9/head", head)
+			head := hostileCommit(t, r, "refs/pull/9/head", entry)
 			m := newMirror(t, Options{})
 			if _, err := m.Fetch(t.Context(), remote, []Want{{Commit: head, Ref: "refs/pull/9/head"}}); err == nil {
 				t.Error("it was fetched")
 			}
 		})
 	}
+}
+
+// hostileCommit makes a commit of a file with a name that git would not write.
+func hostileCommit(t *testing.T, r *gitrepotest.Repo, ref, name string) string {
+	t.Helper()
+	return commitTree(t, r, ref, "100644 "+name+"\x00"+rawID(t, r.Git("rev-parse", "HEAD:a")))
+}
+
+// commitTree makes a commit of a raw tree.
+func commitTree(t *testing.T, r *gitrepotest.Repo, ref, tree string) string {
+	t.Helper()
+	list := filepath.Join(t.TempDir(), "tree")
+	if err := os.WriteFile(list, []byte(tree), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	head := r.Git("commit-tree", "-m", "hostile", r.Git("hash-object", "-t", "tree", "-w", "--literally", list))
+	r.Git("update-ref", ref, head)
+	return head
 }
 
 func rawID(t *testing.T, hex string) string {

@@ -58,7 +58,7 @@ func (m *Mirror) mergeBase(ctx context.Context, ours, theirs string) (string, er
 			}
 			parent, err := m.commit(ctx, p)
 			if err != nil {
-				return "", err
+				return "", m.WasThere(err)
 			}
 			w.push(p, parent, mark)
 		}

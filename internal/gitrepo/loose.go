@@ -37,7 +37,18 @@ func (m *Mirror) writeObject(kind string, content []byte) (oid, error) {
 	if err = errors.Join(err, z.Close()); err != nil {
 		return oid{}, err
 	}
-	return id, m.writeFile(dir, path, packed.Bytes(), 0o444)
+	return id, m.write(func() error { return m.writeFile(dir, path, packed.Bytes(), 0o444) })
+}
+
+// write lets files of the mirror be written, and judges what becomes of it.
+func (m *Mirror) write(do func() error) error {
+	release, err := m.hold()
+	if err != nil {
+		return err
+	}
+	err = do()
+	release()
+	return m.judge(err)
 }
 
 // writeFile puts a file in its place, whole and on disk. What a killed process

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/mergeplan"
@@ -20,8 +21,33 @@ type RemoteBranches struct {
 
 const maxBranches = 50_000
 
-// ListRemoteBranches asks the remote, now.
+// ListRemoteBranches asks the remote, now. Those who ask while an answer is
+// under way share the next one: none is older than its question.
 func (m *Mirror) ListRemoteBranches(ctx context.Context, remote Remote) (RemoteBranches, error) {
+	if err := remote.check(m.store.opts.AllowFile); err != nil {
+		return RemoteBranches{}, invalid(err)
+	}
+	b, err := m.listings.ask(ctx, remote, nil)
+	b.Heads = maps.Clone(b.Heads) // others have the same
+	return b, err
+}
+
+// listTogether lists for all who wait.
+func listTogether[T any](ctx context.Context, m *Mirror, r *round[T], list func(context.Context, Remote) (T, error)) {
+	turn, err := m.store.network.turn(ctx, r.remote, false)
+	askers := r.take()
+	if err != nil {
+		tell(askers, err)
+		return
+	}
+	found, err := list(ctx, r.remote)
+	turn(err)
+	for _, a := range askers {
+		a.answer, a.err = found, err
+	}
+}
+
+func (m *Mirror) listBranches(ctx context.Context, remote Remote) (RemoteBranches, error) {
 	out, err := m.lsRemote(ctx, remote, "--symref", "HEAD", "refs/heads/*")
 	if err != nil {
 		return RemoteBranches{}, err
@@ -29,8 +55,16 @@ func (m *Mirror) ListRemoteBranches(ctx context.Context, remote Remote) (RemoteB
 	return parseBranches(out)
 }
 
-// ListRemoteRefs asks the remote, now, for its branches and tags.
+// ListRemoteRefs asks the remote, now, for its branches and tags, as
+// ListRemoteBranches does. The result must not be changed: others have the same.
 func (m *Mirror) ListRemoteRefs(ctx context.Context, remote Remote) (repostate.State, error) {
+	if err := remote.check(m.store.opts.AllowFile); err != nil {
+		return repostate.State{}, invalid(err)
+	}
+	return m.states.ask(ctx, remote, nil)
+}
+
+func (m *Mirror) listRefs(ctx context.Context, remote Remote) (repostate.State, error) {
 	out, err := m.lsRemote(ctx, remote, "--symref", "HEAD", "refs/heads/*", "refs/tags/*")
 	if err != nil {
 		return repostate.State{}, err

@@ -72,6 +72,8 @@ func (m *Mirror) Maintain(ctx context.Context) error {
 }
 
 func (m *Mirror) gc(ctx context.Context) error {
+	m.repacking.Lock()
+	defer m.repacking.Unlock()
 	defer m.forget()
 	_, _, err := m.run(ctx, command{
 		args:    []string{"gc", "--quiet", "--prune=" + pruneAfter},

@@ -58,7 +58,7 @@ func (m *Mirror) gitMerge(ctx context.Context, mt Merge) (string, *MergeConflict
 		return "", &MergeConflict{Message: "The change and the branch have no commit in common."}, nil
 	}
 	if err != nil {
-		return "", nil, err
+		return "", nil, m.store.refusedBy(err, 0)
 	}
 	tree, rest, _ := bytes.Cut(out, []byte{0})
 	if err := mergeplan.CheckCommit(string(tree)); err != nil {
@@ -186,7 +186,10 @@ func (m *Mirror) gitChanged(ctx context.Context, base, head string) ([]string, e
 	if said(err, notOneBase) != "" {
 		out, err = m.diffFromABase(ctx, base, head)
 	}
-	return splitOutput(out, 0), err
+	if errors.Is(err, errTooMuchOutput) {
+		return nil, invalid(errors.New("the change touches more files than can be listed"))
+	}
+	return splitOutput(out, 0), m.store.refusedBy(err, 0)
 }
 
 // notOneBase is how git refuses a diff from the merge base when there are several or none.

@@ -21,7 +21,7 @@ func (m *Mirror) ReadCommit(ctx context.Context, commit string) (Commit, error) 
 	if err := checkCommits(commit); err != nil {
 		return Commit{}, err
 	}
-	kind, raw, err := m.objects.read(ctx, commit, maxCommitBytes)
+	kind, raw, err := m.read(ctx, commit, maxCommitBytes)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return Commit{}, invalid(err)
@@ -33,6 +33,28 @@ func (m *Mirror) ReadCommit(ctx context.Context, commit string) (Commit, error) 
 		return Commit{}, invalid(fmt.Errorf("%s is a %s, not a commit", commit, kind))
 	}
 	return parseCommit(string(raw)), nil
+}
+
+// read gives an object; its kind is empty when it is not there.
+func (m *Mirror) read(ctx context.Context, id string, most int64) (kind string, content []byte, err error) {
+	release, err := m.hold()
+	if err != nil {
+		return "", nil, err
+	}
+	kind, content, err = m.objects.read(ctx, id, most)
+	release()
+	return kind, content, m.judge(err)
+}
+
+// kind of an object; empty when it is not there.
+func (m *Mirror) kind(ctx context.Context, id string) (string, error) {
+	release, err := m.hold()
+	if err != nil {
+		return "", err
+	}
+	kind, err := m.objects.kind(ctx, id)
+	release()
+	return kind, m.judge(err)
 }
 
 func parseCommit(raw string) Commit {

@@ -36,14 +36,23 @@ func publishedDir(mirror string, s Scope) string {
 // Publish makes refs readable under a scope; head is the branch that a clone
 // checks out, and keep the commits from which everything can be reached. The
 // caller has seen to it that the objects are here. Doing it again changes nothing.
-func (m *Mirror) Publish(scope Scope, head string, refs repostate.Refs, keep []string) error {
+func (m *Mirror) Publish(ctx context.Context, scope Scope, head string, refs repostate.Refs, keep []string) error {
 	if err := mergeplan.CheckBranch(head); err != nil {
 		return invalid(err)
+	}
+	for _, commit := range keep {
+		// Nobody else looks: what is known of a commit may be all that is left of it.
+		if kind, err := m.kind(ctx, commit); err != nil {
+			return err
+		} else if kind == "" {
+			return m.absent(commit)
+		}
 	}
 	if _, err := m.keep(publishedRefs+scope.String(), sorted(keep)); err != nil {
 		return err
 	}
-	if err := m.writeRepository(publishedDir(m.dir, scope), head, refs); err != nil {
+	err := m.write(func() error { return m.writeRepository(publishedDir(m.dir, scope), head, refs) })
+	if err != nil {
 		return fmt.Errorf("publish %s: %w", scope, err)
 	}
 	return nil
@@ -95,15 +104,15 @@ func (m *Mirror) Unpublish(ctx context.Context, scope Scope) error {
 	return m.DeleteRefs(ctx, []string{ref})
 }
 
-// published are the scopes that were published before a time.
-func (m *Mirror) published(before time.Time) ([]Scope, error) {
+// published are the scopes that were published at certain times.
+func (m *Mirror) published(when func(time.Time) bool) ([]Scope, error) {
 	heads, err := filepath.Glob(filepath.Join(m.dir, publishedName, "*", "*", "HEAD"))
 	if err != nil {
 		return nil, err
 	}
 	var out []Scope
 	for _, head := range heads {
-		if st, err := os.Stat(head); err != nil || !st.ModTime().Before(before) {
+		if st, err := os.Stat(head); err != nil || !when(st.ModTime()) {
 			continue
 		}
 		buildset := filepath.Dir(head)
@@ -116,7 +125,7 @@ func (m *Mirror) published(before time.Time) ([]Scope, error) {
 }
 
 func (m *Mirror) sweepScopes(ctx context.Context, before time.Time) error {
-	scopes, err := m.published(before)
+	scopes, err := m.published(func(at time.Time) bool { return at.Before(before) })
 	errs := []error{err}
 	for _, s := range scopes {
 		errs = append(errs, m.Unpublish(ctx, s))

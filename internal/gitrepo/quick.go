@@ -260,5 +260,5 @@ func (l *lister) list(ctx context.Context, before, after oid, dir string) error 
 // caller's own end is no reason: whatever else went wrong, git may know better.
 func leftToGit(ctx context.Context, err error) bool {
 	var missing *MissingError
-	return err != nil && ctx.Err() == nil && !errors.As(err, &missing)
+	return err != nil && ctx.Err() == nil && !errors.As(err, &missing) && !ofMirror(err)
 }

@@ -36,14 +36,16 @@ func (m *Mirror) KeepCommits(refs map[string]string) error {
 			return invalid(err)
 		}
 	}
-	var errs []error
-	for ref, commit := range refs {
-		path := filepath.Join(m.dir, filepath.FromSlash(ref))
-		if err := m.writeFile(filepath.Dir(path), path, []byte(commit+"\n"), 0o600); err != nil {
-			errs = append(errs, fmt.Errorf("ref %s: %w", ref, err))
+	return m.write(func() error {
+		var errs []error
+		for ref, commit := range refs {
+			path := filepath.Join(m.dir, filepath.FromSlash(ref))
+			if err := m.writeFile(filepath.Dir(path), path, []byte(commit+"\n"), 0o600); err != nil {
+				errs = append(errs, fmt.Errorf("ref %s: %w", ref, err))
+			}
 		}
-	}
-	return errors.Join(errs...)
+		return errors.Join(errs...)
+	})
 }
 
 // DeleteRefs deletes refs, all or none; those that do not exist do no harm.

@@ -1,10 +1,12 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gozer-dev/gozer/internal/lru"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/repostate"
 )
 
 // Options of a Store; only Root is required.
@@ -27,17 +31,43 @@ type Options struct {
 	Timeout, NetworkTimeout time.Duration
 	// CAFile holds further certificates for https remotes.
 	CAFile string
+	// PerHost bounds the git processes that talk to one code host at once (default 8).
+	PerHost int
+	// MaxBytes is what all mirrors together may take on disk; 0 is no limit. Above
+	// it, those that were not used for longest are deleted; see makeRoom.
+	MaxBytes int64
+	// KeepScopes is how old a scope is that does not keep its mirror any more (default 7 days).
+	KeepScopes time.Duration
+	// MaxFetchBytes bounds what one fetch may bring (default 10 GiB).
+	MaxFetchBytes int64
+	// MaxGitMemory bounds what one git process may allocate (default 1 GiB).
+	MaxGitMemory int64
+	// Now is time.Now unless set.
+	Now func() time.Time
+	// Log takes what an operator should know; nil is nothing.
+	Log *slog.Logger
 	// AllowFile lets remotes be absolute paths. For tests.
 	AllowFile bool
 }
 
 // Store is a directory of mirrors.
 type Store struct {
-	opts Options
-	lock *os.File
+	Stats Stats
+
+	opts    Options
+	lock    *os.File
+	network *network
+	// ctx ends when the store is closed; background is what goes on until then.
+	ctx        context.Context //nolint:containedctx // of what outlives a request
+	end        context.CancelCauseFunc
+	background sync.WaitGroup
+	// evicting is held by the one who makes room.
+	evicting sync.Mutex
 
 	mu      sync.Mutex
 	mirrors map[string]*Mirror
+	born    uint64 // Mirrors so far
+	healed  map[string]time.Time
 	serving chan struct{}
 }
 
@@ -45,12 +75,18 @@ type Store struct {
 type Mirror struct {
 	Project model.Project
 
-	store *Store
-	dir   string
-	// fetching is held by the one who fetches; a channel, so that waiting ends with the context.
-	fetching chan struct{}
-	objects  objectReader
-	known    objectCache
+	store    *Store
+	dir      string
+	life     life
+	ward     ward
+	fetches  rounds[bool] // whether it fetched
+	listings rounds[RemoteBranches]
+	states   rounds[repostate.State]
+	refused  *lru.Cache[string, refusal]
+	// repacking is held by gc, which writes files that look like a fetch's.
+	repacking sync.Mutex
+	objects   objectReader
+	known     objectCache
 }
 
 // maxServing bounds the clones that are served at once.
@@ -58,15 +94,7 @@ const maxServing = 32
 
 // NewStore opens the directory of mirrors and locks it for this process.
 func NewStore(opts Options) (*Store, error) {
-	if opts.GitBinary == "" {
-		opts.GitBinary = "git"
-	}
-	if opts.Timeout == 0 {
-		opts.Timeout = 2 * time.Minute
-	}
-	if opts.NetworkTimeout == 0 {
-		opts.NetworkTimeout = 15 * time.Minute
-	}
+	opts.setDefaults()
 	root, err := filepath.Abs(opts.Root)
 	if err != nil {
 		return nil, err
@@ -79,7 +107,31 @@ func NewStore(opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{opts: opts, lock: lock, mirrors: map[string]*Mirror{}, serving: make(chan struct{}, maxServing)}, nil
+	s := &Store{
+		opts: opts, lock: lock, network: newNetwork(opts.PerHost, opts.Now),
+		mirrors: map[string]*Mirror{}, healed: map[string]time.Time{}, serving: make(chan struct{}, maxServing),
+	}
+	s.ctx, s.end = context.WithCancelCause(context.Background())
+	if err := os.RemoveAll(filepath.Join(root, trashDir)); err != nil {
+		return nil, errors.Join(fmt.Errorf("directory of mirrors: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (o *Options) setDefaults() {
+	o.GitBinary = cmp.Or(o.GitBinary, "git")
+	o.Timeout = cmp.Or(o.Timeout, 2*time.Minute)
+	o.NetworkTimeout = cmp.Or(o.NetworkTimeout, 15*time.Minute)
+	o.PerHost = cmp.Or(o.PerHost, 8)
+	o.KeepScopes = cmp.Or(o.KeepScopes, 7*24*time.Hour)
+	o.MaxFetchBytes = cmp.Or(o.MaxFetchBytes, 10<<30)
+	o.MaxGitMemory = cmp.Or(o.MaxGitMemory, 1<<30)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 }
 
 func lockRoot(path string) (*os.File, error) {
@@ -94,17 +146,20 @@ func lockRoot(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Close lets another process use the directory.
+// Close stops what goes on and lets another process use the directory.
 func (s *Store) Close() error {
+	s.end(errClosed)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mirrors == nil {
+	mirrors := s.mirrors
+	s.mirrors = nil
+	s.mu.Unlock()
+	if mirrors == nil {
 		return nil
 	}
-	for _, m := range s.mirrors {
+	s.background.Wait()
+	for _, m := range mirrors {
 		m.objects.reset()
 	}
-	s.mirrors = nil
 	return s.lock.Close()
 }
 
@@ -119,18 +174,26 @@ func (s *Store) EnsureMirror(ctx context.Context, p model.Project) (*Mirror, err
 	if s.mirrors == nil {
 		return nil, errClosed
 	}
-	if m, ok := s.mirrors[dir]; ok {
-		return m, nil
+	m, ok := s.mirrors[dir]
+	if !ok {
+		if err := s.initMirror(ctx, dir); err != nil {
+			return nil, whenFull(err)
+		}
+		m = s.remember(dir, p)
 	}
-	if err := s.initMirror(ctx, dir); err != nil {
-		return nil, err
-	}
-	return s.remember(dir, p), nil
+	m.markUsed()
+	return m, nil
 }
 
 func (s *Store) remember(dir string, p model.Project) *Mirror {
-	m := &Mirror{Project: p, store: s, dir: dir, fetching: make(chan struct{}, 1), known: newObjectCache()}
+	m := &Mirror{Project: p, store: s, dir: dir, known: newObjectCache(), refused: lru.New[string, refusal](maxRefused)}
+	s.born++
+	m.life.number = s.born
+	m.life.ctx, m.life.end = context.WithCancelCause(s.ctx)
 	m.objects.store, m.objects.dir = s, dir
+	m.fetches.work, m.fetches.background = m.fetchRound, &s.background
+	m.listings.work, m.listings.background = func(ctx context.Context, r *round[RemoteBranches]) { listTogether(ctx, m, r, m.listBranches) }, &s.background
+	m.states.work, m.states.background = func(ctx context.Context, r *round[repostate.State]) { listTogether(ctx, m, r, m.listRefs) }, &s.background
 	s.mirrors[dir] = m
 	return m
 }
@@ -168,11 +231,17 @@ func removeStale(dir string) error {
 				return err
 			}
 			return fs.SkipDir
-		case d.Type().IsRegular() && (strings.HasSuffix(path, ".lock") || strings.HasPrefix(d.Name(), "tmp_")):
+		case d.Type().IsRegular() && leftover(d.Name()):
 			return os.Remove(path)
 		}
 		return nil
 	})
+}
+
+// leftover is what git has only while it runs: locks, files that are not
+// finished, and marks that keep a new pack until refs to it are written.
+func leftover(name string) bool {
+	return strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".keep") || strings.HasPrefix(name, "tmp_")
 }
 
 // Existing gives every mirror that is on disk.
@@ -184,6 +253,9 @@ func (s *Store) Existing() ([]*Mirror, error) {
 	}
 	var found []*Mirror
 	err := filepath.WalkDir(s.opts.Root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Name() == trashDir {
+			return fs.SkipDir
+		}
 		if err != nil || !d.IsDir() || !strings.HasSuffix(path, ".git") {
 			return err
 		}
@@ -236,11 +308,6 @@ func (s *Store) existing(dir string) *Mirror {
 		return nil
 	}
 	return s.remember(dir, p)
-}
-
-// run runs git in the mirror.
-func (m *Mirror) run(ctx context.Context, c command) ([]byte, int, error) {
-	return m.store.run(ctx, m.dir, c)
 }
 
 // sorted gives the distinct values in order.

@@ -136,14 +136,14 @@ func (m *Mirror) tree(ctx context.Context, id oid) ([]treeEntry, error) {
 	if t, ok := m.known.trees.Get(id); ok {
 		return t, nil
 	}
-	kind, raw, err := m.objects.read(ctx, id.String(), maxTreeBytes)
+	kind, raw, err := m.read(ctx, id.String(), maxTreeBytes)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, errOdd
 	case err != nil:
 		return nil, err
 	case kind == "":
-		return nil, &MissingError{Project: m.Project.Canonical(), What: []string{id.String()}}
+		return nil, m.absent(id.String())
 	case kind != "tree":
 		return nil, errOdd
 	}

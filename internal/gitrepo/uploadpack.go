@@ -51,6 +51,7 @@ func (m *Mirror) serve(w http.ResponseWriter, r *http.Request, answer func(http.
 	case <-r.Context().Done():
 		return
 	}
+	m.markUsed()
 	if err := answer(w, r, scope); err != nil && r.Context().Err() == nil {
 		// Nothing was sent yet, or else this has no effect and the client sees a short pack.
 		http.Error(w, "git could not serve this", http.StatusInternalServerError)
@@ -94,7 +95,7 @@ func (m *Mirror) upload(w http.ResponseWriter, r *http.Request, scope Scope) err
 func (m *Mirror) uploadPack(ctx context.Context, scope Scope, in io.Reader, out io.Writer, flags ...string) ([]byte, error) {
 	args := append([]string{"upload-pack", "--strict", "--stateless-rpc"}, flags...)
 	dir := publishedDir(m.dir, scope)
-	said, _, err := m.store.run(ctx, dir, command{
+	said, _, err := m.runIn(ctx, dir, command{
 		args:    append(args, dir),
 		config:  uploadConfig,
 		stdin:   in,

@@ -14,8 +14,8 @@ import (
 // that is kept; three replicas are behind a router.
 func BenchmarkCall(b *testing.B) {
 	q := benchQueue(b, api, 2_000, 20)
-	remotes := q.remotes()
-	s, _ := newService(b, b.TempDir(), remotes)
+	hosts := q.remotes()
+	s, _ := newService(b, b.TempDir(), hosts)
 	o := listen(b, token.NewKey())
 	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
 	client := newClient(b, o.url, o.key)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/gitrepo"
@@ -85,6 +86,21 @@ func classify(err error) error {
 		return &Error{Kind: Denied, Message: "the code host denies access; check the Connection's URL and secret: " + err.Error()}
 	}
 	return &Error{Kind: Transient, Message: err.Error()}
+}
+
+// moved is for heads of branches that were looked up just before they were
+// fetched: one that is gone was pushed over, and the next try sees the new one.
+func moved(err error, heads map[string]string) error {
+	var missing *gitrepo.MissingError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	for branch, commit := range heads {
+		if slices.Contains(missing.What, commit) {
+			return &Error{Kind: Transient, Message: fmt.Sprintf("%s: branch %s was pushed over while it was fetched; try again", missing.Project, branch)}
+		}
+	}
+	return err
 }
 
 // missingCommits words for an author that commits of changes are gone.

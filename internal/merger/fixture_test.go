@@ -41,7 +41,13 @@ func on(repos map[model.Project]*gitrepotest.Repo) remotes {
 // newService makes a Service with mirrors in root; closing it lets the next have root.
 func newService(t testing.TB, root string, r Remotes) (s *Service, closeIt func()) {
 	t.Helper()
-	store, err := gitrepo.NewStore(gitrepo.Options{Root: root, AllowFile: true})
+	return newServiceWith(t, gitrepo.Options{Root: root}, r)
+}
+
+func newServiceWith(t testing.TB, opts gitrepo.Options, r Remotes) (s *Service, closeIt func()) {
+	t.Helper()
+	opts.AllowFile = true
+	store, err := gitrepo.NewStore(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

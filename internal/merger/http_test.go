@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,8 +34,7 @@ func serve(t *testing.T, r Remotes) *served {
 	t.Helper()
 	root := t.TempDir()
 	s, _ := newService(t, root, r)
-	o := listen(t, token.NewKey())
-	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	o := serveAgain(t, s)
 	return &served{Service: s, origin: o, root: root, client: newClient(t, o.url, o.key)}
 }
 
@@ -45,6 +45,14 @@ func newClient(t testing.TB, url string, key token.Key) *Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// serveAgain serves a Service that is there already.
+func serveAgain(t *testing.T, s *Service) *origin {
+	t.Helper()
+	o := listen(t, token.NewKey())
+	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	return o
 }
 
 // gitURL is where a scope reads a project, with a token in it.
@@ -334,11 +342,14 @@ func TestMetrics(t *testing.T) {
 	q := independent(t, 2)
 	s := serve(t, q.remotes())
 	reg := prometheus.NewRegistry()
-	if err := s.Stats.Register(reg); err != nil {
+	if err := s.Register(reg); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		prepare(t, s.client, "", q.request())
+	}
+	if err := s.Sweep(t.Context(), time.Hour, time.Hour); err != nil {
+		t.Fatal(err)
 	}
 	families, err := reg.Gather()
 	if err != nil {
@@ -346,11 +357,16 @@ func TestMetrics(t *testing.T) {
 	}
 	got := map[string]float64{}
 	for _, f := range families {
-		got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue()
+		got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
 	}
+	if got["gozer_merger_mirrors_bytes"] == 0 {
+		t.Error("after a sweep, the mirrors have no size")
+	}
+	delete(got, "gozer_merger_mirrors_bytes")
 	want := map[string]float64{
 		"gozer_merger_merges_total": 2, "gozer_merger_merges_reused_total": 2,
 		"gozer_merger_conflicts_total": 0, "gozer_merger_fetches_total": 1,
+		"gozer_merger_mirrors_healed_total": 0, "gozer_merger_mirrors_evicted_total": 0, "gozer_merger_hosts_paused": 0,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -18,6 +18,8 @@ type project struct {
 	mirror *gitrepo.Mirror
 	remote gitrepo.Remote
 	chains []mergeplan.Chain
+	// frozen are the heads of branches that the merger itself looked up just now.
+	frozen map[string]string
 	// results by step; filled by merge.
 	states   []mergeplan.State
 	results  map[int]mergeplan.StepResult
@@ -109,10 +111,9 @@ func (s *Service) freeze(ctx context.Context, req *mergeplan.Request, projects [
 			loose[c.Project] = append(loose[c.Project], c.Branch)
 		}
 	}
-	frozen := make([]map[string]string, len(projects))
 	err := each(ctx, projects, func(ctx context.Context, p *project) (err error) {
 		if branches := loose[p.mirror.Project]; len(branches) > 0 {
-			frozen[slices.Index(projects, p)], err = s.heads(ctx, p.mirror, p.remote, branches)
+			p.frozen, err = s.heads(ctx, p.mirror, p.remote, branches)
 		}
 		return err
 	})
@@ -120,8 +121,8 @@ func (s *Service) freeze(ctx context.Context, req *mergeplan.Request, projects [
 		return err
 	}
 	req.Bases = slices.Clone(req.Bases)
-	for i, p := range projects {
-		for branch, commit := range frozen[i] {
+	for _, p := range projects {
+		for branch, commit := range p.frozen {
 			req.Bases = append(req.Bases, mergeplan.Base{Project: p.mirror.Project, Branch: branch, Commit: commit})
 		}
 	}
@@ -144,7 +145,7 @@ func (s *Service) merge(ctx context.Context, req mergeplan.Request, p *project) 
 	defer unlock()
 	made := map[string]string{} // commits by digest
 	for _, c := range p.chains {
-		if err = s.mergeChain(ctx, req, p, c, made); err != nil {
+		if err = p.mirror.WasThere(s.mergeChain(ctx, req, p, c, made)); err != nil {
 			err = fmt.Errorf("%s, branch %s: %w", p.mirror.Project.Canonical(), c.Branch, err)
 			break
 		}
@@ -176,7 +177,8 @@ func (s *Service) fetchAll(ctx context.Context, req mergeplan.Request, p *projec
 			names[ch.Head] = fmt.Sprintf("the head of change %d", ch.Number)
 		}
 	}
-	return missingCommits(s.fetch(ctx, p.mirror, p.remote, wants), names)
+	err := s.fetch(ctx, p.mirror, p.remote, wants)
+	return missingCommits(moved(err, p.frozen), names)
 }
 
 // mergeChain merges the steps of one branch in order, up to the first conflict.

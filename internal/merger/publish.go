@@ -93,7 +93,7 @@ func (s *Service) publish(ctx context.Context, scope gitrepo.Scope, frozen []rep
 			keep = append(keep, made.Commit)
 		}
 		slices.Reverse(refs) // of two of one name, the first counts: the state's
-		return p.mirror.Publish(scope, head, repostate.New(p.mirror.Project, head, refs).Refs, keep)
+		return p.mirror.Publish(ctx, scope, head, repostate.New(p.mirror.Project, head, refs).Refs, keep)
 	})
 }
 

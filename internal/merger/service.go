@@ -115,10 +115,10 @@ func (s *Service) Tip(ctx context.Context, p model.Project, branch string) (Comm
 	}
 	commit := heads[branch]
 	if err := s.fetch(ctx, m, r, []gitrepo.Want{{Commit: commit, Ref: "refs/heads/" + branch}}); err != nil {
-		return Commit{}, classify(err)
+		return Commit{}, classify(moved(err, heads))
 	}
 	tree, err := m.TreeOf(ctx, commit)
-	return Commit{Commit: commit, Tree: tree}, classify(err)
+	return Commit{Commit: commit, Tree: tree}, classify(m.WasThere(err))
 }
 
 // heads asks the remote once for the heads of branches that must exist.
@@ -156,7 +156,7 @@ func (s *Service) Files(ctx context.Context, req FilesRequest) (FilesResult, err
 	}
 	files, complaints, err := m.ReadFiles(ctx, commit, req.Paths)
 	if err != nil {
-		return FilesResult{}, classify(err)
+		return FilesResult{}, classify(m.WasThere(err))
 	}
 	return FilesResult{Commit: commit, Files: files, Errors: complaints}, nil
 }
@@ -199,8 +199,8 @@ func (s *Service) Release(ctx context.Context, scope string) error {
 }
 
 // Sweep forgets prepared states that were not asked for within stateAge and
-// scopes that were published longer than scopeAge ago, and repacks mirrors
-// that need it. Call it now and then.
+// scopes that were published longer than scopeAge ago, repacks mirrors that need
+// it, and deletes some when they take too much room. Call it now and then.
 func (s *Service) Sweep(ctx context.Context, stateAge, scopeAge time.Duration) error {
 	mirrors, err := s.store.Existing()
 	if err != nil {
@@ -215,5 +215,6 @@ func (s *Service) Sweep(ctx context.Context, stateAge, scopeAge time.Duration) e
 		}
 		errs = append(errs, err, m.Maintain(ctx))
 	}
-	return classify(errors.Join(errs...))
+	_, err = s.store.MakeRoom()
+	return classify(errors.Join(append(errs, err)...))
 }

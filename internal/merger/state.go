@@ -15,6 +15,8 @@ type outcome struct {
 	Conflict     *gitrepo.MergeConflict
 	// WithBranch: the change conflicts with its branch even when it is alone.
 	WithBranch bool
+	// generation of the mirror that has the commit: a new one has it no more.
+	generation uint64
 	// touched is when the ref that keeps the state was last marked as wanted.
 	touched time.Time
 }
@@ -22,7 +24,10 @@ type outcome struct {
 // touchEvery keeps the marking of refs cheap; it is far below any sweep's age.
 const touchEvery = 10 * time.Minute
 
-type changeKey struct{ project, base, head string }
+type changeKey struct {
+	project, base, head string
+	generation          uint64
+}
 
 // maxFilesKept bounds the files of one change that are remembered.
 const maxFilesKept = 20_000
@@ -39,7 +44,7 @@ func (c changedFiles) result(after outcome) mergeplan.StepResult {
 
 // changed gives the files that a change touches.
 func (s *Service) changed(ctx context.Context, m *gitrepo.Mirror, base, head string) (changedFiles, error) {
-	key := changeKey{m.Project.Canonical(), base, head}
+	key := changeKey{m.Project.Canonical(), base, head, m.Generation()}
 	if c, ok := s.changes.Get(key); ok {
 		return c, nil
 	}
@@ -55,7 +60,7 @@ func (s *Service) changed(ctx context.Context, m *gitrepo.Mirror, base, head str
 // state gives the state after one more step: from memory, from the ref that
 // an earlier process left, or by merging. New states are added to made.
 func (s *Service) state(ctx context.Context, m *gitrepo.Mirror, c mergeplan.Chain, before outcome, step mergeplan.Step, digest string, made map[string]string) (outcome, error) {
-	if o, ok := s.states.Get(digest); ok {
+	if o, ok := s.states.Get(digest); ok && o.generation == m.Generation() {
 		s.Stats.Reused.Add(1)
 		return s.touch(m, digest, o), nil
 	}
@@ -66,6 +71,7 @@ func (s *Service) state(ctx context.Context, m *gitrepo.Mirror, c mergeplan.Chai
 	if err != nil {
 		return outcome{}, err
 	}
+	o.generation = m.Generation()
 	if o.Conflict == nil {
 		made[digest] = o.Commit
 		o.touched = time.Now()
@@ -98,7 +104,7 @@ func (s *Service) stateOfRef(ctx context.Context, m *gitrepo.Mirror, digest stri
 		return outcome{}, false, err
 	}
 	s.Stats.Reused.Add(1)
-	return s.touch(m, digest, outcome{Commit: commit, Tree: tree}), true, nil
+	return s.touch(m, digest, outcome{Commit: commit, Tree: tree, generation: m.Generation()}), true, nil
 }
 
 // mergeStep merges, and finds out whether a conflict is with the branch alone.

@@ -115,7 +115,10 @@ func TestArguments(t *testing.T) {
 			"--namespace=$(POD_NAMESPACE)", "--manager-url=http://gozer-manager.gate.svc:8080", "--token-key=/etc/gozer/token/key", "--bind=:8080",
 		}},
 		"merger": {role: "merger", want: []string{
-			"--namespace=$(POD_NAMESPACE)", "--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--bind=:8080",
+			"--namespace=$(POD_NAMESPACE)", "--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--bind=:8080", "--max-disk=80%",
+		}},
+		"merger, changed": {role: "merger", set: []string{"merger.maxDisk=40Gi", "merger.extraArgs={--git-memory=2Gi}"}, want: []string{
+			"--namespace=$(POD_NAMESPACE)", "--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--bind=:8080", "--max-disk=40Gi", "--git-memory=2Gi",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -313,6 +316,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"argument":         {"manager.extraArgs={debug}", "extraArgs"},
 		"image with a tag": {"image.tag=a b", "tag"},
 		"namespace":        {"networkPolicy.tenantNamespaces={Acme}", "tenantNamespaces"},
+		"room on disk":     {"merger.maxDisk=much", "maxDisk"},
 		"manager replicas": {"manager.replicas=2", "replicas"},
 		"no merger":        {"merger.replicas=0", "replicas"},
 	} {

@@ -116,7 +116,12 @@ type Host struct {
 	Requests atomic.Int64
 
 	root string
+	// between stands between clients and the host; see Between.
+	between atomic.Pointer[func(http.Handler) http.Handler]
 }
+
+// Between puts a handler between clients and the host, in place of the one before.
+func (h *Host) Between(f func(host http.Handler) http.Handler) { h.between.Store(&f) }
 
 // NewHost starts a code host without repositories.
 func NewHost(t testing.TB, user, password string) *Host {
@@ -131,7 +136,7 @@ func NewHost(t testing.TB, user, password string) *Host {
 		Stderr: io.Discard,
 		Env:    append(Env(), "GIT_PROJECT_ROOT="+h.root, "GIT_HTTP_EXPORT_ALL=1"),
 	}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	host := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.Requests.Add(1)
 		user, password, _ := r.BasicAuth()
 		switch {
@@ -143,6 +148,10 @@ func NewHost(t testing.TB, user, password string) *Host {
 		default:
 			backend.ServeHTTP(w, r)
 		}
+	})
+	h.Between(func(next http.Handler) http.Handler { return next })
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*h.between.Load())(host).ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
 	h.URL = srv.URL
