@@ -201,6 +201,9 @@ func checkWants(wants []Want) error {
 func (m *Mirror) missing(ctx context.Context, wants []Want) ([]Want, error) {
 	var missing []Want
 	for _, w := range wants {
+		if _, ok := m.known.commits.Get(w.Commit); ok {
+			continue // should the disk have lost it, reading finds out; see WasThere
+		}
 		kind, err := m.kind(ctx, w.Commit)
 		switch {
 		case err != nil:

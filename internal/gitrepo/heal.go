@@ -200,7 +200,7 @@ func (m *Mirror) fault(ctx context.Context, cause error) error {
 		case err == nil:
 		case full(err) || gitSaid(err, limitSigns) || errors.Is(err, errDeadline) || ctx.Err() != nil:
 			m.store.opts.Log.Warn("Whether a mirror is broken cannot be found out; if errors go on, delete it by hand", "mirror", m.dir, "error", err)
-			return nil
+			return nil //nolint:nilerr // it is not known to be broken
 		default:
 			return err
 		}
