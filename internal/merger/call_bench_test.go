@@ -17,7 +17,7 @@ func BenchmarkCall(b *testing.B) {
 	hosts := q.remotes()
 	s, _ := newService(b, b.TempDir(), hosts)
 	o := listen(b, token.NewKey())
-	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	o.serve(Handler(s, o.key, nil, slog.New(slog.DiscardHandler)))
 	client := newClient(b, o.url, o.key)
 	for _, way := range []struct {
 		name string
@@ -40,7 +40,7 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkEmptyCall(b *testing.B) {
 	o := listen(b, token.NewKey())
 	s, _ := newService(b, b.TempDir(), remotes{})
-	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	o.serve(Handler(s, o.key, nil, slog.New(slog.DiscardHandler)))
 	client := newClient(b, o.url, o.key)
 	for b.Loop() {
 		prepare(b, client, "", mergeplan.Request{})
@@ -51,7 +51,7 @@ func BenchmarkEmptyCall(b *testing.B) {
 func BenchmarkConnect(b *testing.B) {
 	o := listen(b, token.NewKey())
 	s, _ := newService(b, b.TempDir(), remotes{})
-	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	o.serve(Handler(s, o.key, nil, slog.New(slog.DiscardHandler)))
 	for b.Loop() {
 		prepare(b, newClient(b, o.url, o.key), "", mergeplan.Request{})
 	}

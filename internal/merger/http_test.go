@@ -51,7 +51,7 @@ func newClient(t testing.TB, url string, key token.Key) *Client {
 func serveAgain(t *testing.T, s *Service) *origin {
 	t.Helper()
 	o := listen(t, token.NewKey())
-	o.handler = Handler(s, o.key, nil, slog.New(slog.DiscardHandler))
+	o.serve(Handler(s, o.key, nil, slog.New(slog.DiscardHandler)))
 	return o
 }
 
@@ -68,10 +68,10 @@ func TestErrorKindsCrossTheWire(t *testing.T) {
 	q := independent(t, 1)
 	s := serve(t, q.remotes())
 	cut := listen(t, s.key)
-	cut.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	cut.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		fmt.Fprint(w, "<html>some proxy</html>")
-	})
+	}))
 	for name, tc := range map[string]struct {
 		client  *Client
 		project model.Project

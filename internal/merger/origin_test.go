@@ -27,13 +27,13 @@ func is(t testing.TB, key token.Key, role string) *identity.Identity {
 	return i
 }
 
-// origin is a listener of a merger; its handler is set before it is asked.
+// origin is a listener of a merger; serve gives it its handler.
 type origin struct {
-	t       testing.TB
-	key     token.Key
-	url     string
-	handler http.Handler
-	server  *http.Server
+	t        testing.TB
+	key      token.Key
+	url      string
+	listener net.Listener
+	server   *http.Server
 	// ca is a file with the certificate of the authority.
 	ca string
 }
@@ -45,21 +45,25 @@ func listen(t testing.TB, key token.Key) *origin {
 		t.Fatal(err)
 	}
 	self := is(t, key, identity.Merger)
-	o := &origin{t: t, key: key, url: "https://" + l.Addr().String(), ca: filepath.Join(t.TempDir(), "ca.pem")}
+	o := &origin{t: t, key: key, listener: l, url: "https://" + l.Addr().String(), ca: filepath.Join(t.TempDir(), "ca.pem")}
 	if err := os.WriteFile(o.ca, []byte(self.AuthorityPEM()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o.server = &http.Server{
-		Handler:   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { o.handler.ServeHTTP(w, r) }),
 		TLSConfig: self.Server(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute,
 	}
-	go func() { _ = o.server.ServeTLS(l, "", "") }()
 	t.Cleanup(o.Close)
 	return o
 }
 
+// serve begins to answer.
+func (o *origin) serve(h http.Handler) {
+	o.server.Handler = h
+	go func() { _ = o.server.ServeTLS(o.listener, "", "") }()
+}
+
 // Close ends the listener and breaks all connections, as a killed process does.
-func (o *origin) Close() { _ = o.server.Close() }
+func (o *origin) Close() { _, _ = o.listener.Close(), o.server.Close() }
 
 // try runs git as an executor does: it knows the authority.
 func (o *origin) try(dir string, args ...string) (string, error) {

@@ -62,7 +62,7 @@ func startReplicas(t *testing.T, n int, r Remotes) *replicas {
 	for range n {
 		m := &mortal{}
 		o := listen(t, c.key)
-		o.handler = m
+		o.serve(m)
 		client := newClient(t, o.url, c.key)
 		c.mortals, c.servers, c.names = append(c.mortals, m), append(c.servers, o), append(c.names, client.Name())
 		all = append(all, Replica{Name: client.Name(), Merger: client})

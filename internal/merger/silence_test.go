@@ -84,13 +84,13 @@ func TestSilenceIsNotPatience(t *testing.T) {
 		s, _ := newService(t, t.TempDir(), q.remotes())
 		o := listen(t, key)
 		h := Handler(s, key, nil, slog.New(slog.DiscardHandler))
-		o.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(strings.NewReader(string(body)))
 			asked <- name
 			<-release
 			h.ServeHTTP(w, r)
-		})
+		}))
 		c := newClient(t, "https://"+lines[name].lay(t, strings.TrimPrefix(o.url, "https://")), key)
 		c.http.Transport = transport(is(t, key, identity.Manager), 200*time.Millisecond, 200*time.Millisecond)
 		all = append(all, Replica{Name: name, Merger: c})
