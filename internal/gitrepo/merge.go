@@ -16,7 +16,7 @@ import (
 type Merge struct {
 	// Ours and Theirs are commits; git finds their merge base.
 	Ours, Theirs string
-	// NoRenames turns the detection of renames off.
+	// NoRenames turns the detection of renames off, as far as there is one merge base.
 	NoRenames bool
 	// Unrelated allows histories without a common commit: the empty tree is the base.
 	Unrelated bool
@@ -35,9 +35,9 @@ func (m *Mirror) MergeTree(ctx context.Context, mt Merge) (string, *MergeConflic
 	if err := checkCommits(mt.Ours, mt.Theirs); err != nil {
 		return "", nil, err
 	}
-	tree, err := m.quickMerge(ctx, mt)
+	tree, conflict, err := m.quickMerge(ctx, mt)
 	if !leftToGit(ctx, err) {
-		return tree, nil, err
+		return tree, conflict, err
 	}
 	return m.gitMerge(ctx, mt)
 }
@@ -49,9 +49,6 @@ func (m *Mirror) gitMerge(ctx context.Context, mt Merge) (string, *MergeConflict
 		args = append(args, "--allow-unrelated-histories")
 	}
 	c := command{args: append(args, mt.Ours, mt.Theirs), okExit: []int{1}}
-	if mt.NoRenames {
-		c.config = []configPair{{"merge.renames", "false"}}
-	}
 	out, code, err := m.run(ctx, c)
 	var ce *CommandError
 	if errors.As(err, &ce) && strings.Contains(ce.Stderr, "refusing to merge unrelated histories") {

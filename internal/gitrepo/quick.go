@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,37 +11,41 @@ import (
 // changes of a queue touch different files. It gives exactly what `git merge-tree`
 // gives, or errOdd where files have to be looked into: both sides changed the same
 // file, there is not exactly one merge base, or a file may have been renamed in a
-// way that matters to the other side.
-func (m *Mirror) quickMerge(ctx context.Context, mt Merge) (string, error) {
+// way that matters to the other side. Without renames it looks into files itself,
+// and finds conflicts.
+func (m *Mirror) quickMerge(ctx context.Context, mt Merge) (string, *MergeConflict, error) {
 	base, err := m.mergeBase(ctx, mt.Ours, mt.Theirs)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if base == "" {
-		return "", errOdd
+		return "", nil, errOdd
 	}
 	var trees [3]oid
 	for n, id := range []string{base, mt.Ours, mt.Theirs} {
 		c, err := m.commit(ctx, id)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		trees[n] = c.tree
 	}
 	look := &looker{Mirror: m, left: maxLooks}
-	if !mt.NoRenames {
-		if err := look.noRenames(ctx, trees[0], trees[1], trees[2]); err != nil {
-			return "", err
-		}
+	if mt.NoRenames {
+		look.resolver = &resolver{}
+	} else if err := look.noRenames(ctx, trees[0], trees[1], trees[2]); err != nil {
+		return "", nil, err
 	}
-	merged, err := look.mergeTrees(ctx, trees[0], trees[1], trees[2], 0)
-	if err != nil {
-		return "", err
+	merged, err := look.mergeTrees(ctx, trees[0], trees[1], trees[2], "", 0)
+	conflict := look.resolver.conflict()
+	switch {
+	case err != nil:
+		return "", nil, err
+	case conflict != nil:
+		return "", conflict, nil
+	case merged == (oid{}):
+		return emptyTree, nil, nil
 	}
-	if merged == (oid{}) {
-		return emptyTree, nil
-	}
-	return merged.String(), nil
+	return merged.String(), nil, nil
 }
 
 // looker reads the directories of one merge. Strangers can make few objects
@@ -48,6 +53,8 @@ func (m *Mirror) quickMerge(ctx context.Context, mt Merge) (string, error) {
 type looker struct {
 	*Mirror
 	left int
+	// resolver merges what both sides changed; without one that is left to git.
+	resolver *resolver
 }
 
 const maxLooks = 200_000
@@ -129,7 +136,7 @@ func (m *looker) two(ctx context.Context, a, b oid) (x, y []treeEntry, err error
 const maxDirectories = 200
 
 // mergeTrees merges one directory; the zero id is one that is not there.
-func (m *looker) mergeTrees(ctx context.Context, base, ours, theirs oid, depth int) (oid, error) {
+func (m *looker) mergeTrees(ctx context.Context, base, ours, theirs oid, dir string, depth int) (oid, error) {
 	switch {
 	case ours == theirs, base == theirs:
 		return ours, nil
@@ -149,7 +156,7 @@ func (m *looker) mergeTrees(ctx context.Context, base, ours, theirs oid, depth i
 	atBase, atOurs, atTheirs := byName(b), byName(o), byName(t)
 	var merged []treeEntry
 	for _, name := range names(b, o, t) {
-		e, err := m.mergeEntry(ctx, atBase[name], atOurs[name], atTheirs[name], depth)
+		e, err := m.mergeEntry(ctx, atBase[name], atOurs[name], atTheirs[name], dir+name, depth)
 		if err != nil {
 			return oid{}, err
 		}
@@ -165,18 +172,26 @@ func (m *looker) mergeTrees(ctx context.Context, base, ours, theirs oid, depth i
 }
 
 // mergeEntry merges one line; the zero entry is one that is not there.
-func (m *looker) mergeEntry(ctx context.Context, base, ours, theirs treeEntry, depth int) (treeEntry, error) {
+func (m *looker) mergeEntry(ctx context.Context, base, ours, theirs treeEntry, path string, depth int) (treeEntry, error) {
 	switch {
 	case ours.same(theirs), base.same(theirs):
 		return ours, nil
 	case base.same(ours):
 		return theirs, nil
 	case ours.isTree() && theirs.isTree() && (base.isTree() || base.id == oid{}):
-		id, err := m.mergeTrees(ctx, base.id, ours.id, theirs.id, depth+1)
+		id, err := m.mergeTrees(ctx, base.id, ours.id, theirs.id, path+"/", depth+1)
 		return treeEntry{name: ours.name, mode: modeTree, id: id}, err
+	case m.resolver != nil && treeOrNone(base) && treeOrNone(ours) && treeOrNone(theirs):
+		id, err := m.mergeTrees(ctx, base.id, ours.id, theirs.id, path+"/", depth+1)
+		return treeEntry{name: cmp.Or(ours.name, theirs.name), mode: modeTree, id: id}, err
+	case m.resolver != nil:
+		return m.resolver.both(ctx, m.Mirror, path, base, ours, theirs)
 	}
 	return treeEntry{}, errOdd
 }
+
+// treeOrNone: a directory that one side took away is one without files.
+func treeOrNone(e treeEntry) bool { return e.isTree() || e.id == oid{} }
 
 // writeTree writes a directory that may be there already.
 func (m *looker) writeTree(entries []treeEntry) (oid, error) {

@@ -205,7 +205,7 @@ func TestQuickMergesAsGit(t *testing.T) {
 // checkQuick says whether a merge is made here, and then is git's.
 func (f *forest) checkQuick(mt Merge, want string, conflict *MergeConflict) bool {
 	f.t.Helper()
-	tree, err := f.m.quickMerge(f.t.Context(), mt)
+	tree, _, err := f.m.quickMerge(f.t.Context(), mt)
 	if err != nil && !errors.Is(err, errOdd) {
 		f.t.Fatal(err)
 	}
@@ -213,9 +213,9 @@ func (f *forest) checkQuick(mt Merge, want string, conflict *MergeConflict) bool
 		f.t.Fatalf("merging %s into %s: here %s, with git %s %+v", mt.Theirs, mt.Ours, tree, want, conflict)
 	}
 	mt.NoRenames = true
-	without, errWithout := f.m.quickMerge(f.t.Context(), mt)
-	if err == nil && (errWithout != nil || without != tree) {
-		f.t.Fatalf("merging %s into %s: %s, and without renames %s %v", mt.Theirs, mt.Ours, tree, without, errWithout)
+	without, found, errWithout := f.m.quickMerge(f.t.Context(), mt)
+	if err == nil && (errWithout != nil || found != nil || without != tree) {
+		f.t.Fatalf("merging %s into %s: %s, and without renames %s %+v %v", mt.Theirs, mt.Ours, tree, without, found, errWithout)
 	}
 	return err == nil
 }
@@ -331,7 +331,7 @@ func TestEndlessDirectories(t *testing.T) {
 		return id
 	}
 	base := commit(grow("base"))
-	if _, err := f.m.quickMerge(t.Context(), Merge{Ours: commit(grow("ours"), base), Theirs: commit(grow("theirs"), base)}); !errors.Is(err, errOdd) {
+	if _, _, err := f.m.quickMerge(t.Context(), Merge{Ours: commit(grow("ours"), base), Theirs: commit(grow("theirs"), base)}); !errors.Is(err, errOdd) {
 		t.Errorf("merged: %v", err)
 	}
 	if _, err := f.m.quickChanged(t.Context(), base, commit(grow("head"), base)); !errors.Is(err, errOdd) {

@@ -83,7 +83,7 @@ var worktrees = map[mergeplan.Mode]func(r *gitrepotest.Repo, head string) bool{
 	mergeplan.ModeMerge:          merging("ort"),
 	mergeplan.ModeMergeOrt:       merging("ort"),
 	mergeplan.ModeMergeRecursive: merging("ort"), // git made the one the other's name
-	mergeplan.ModeMergeResolve:   merging("ort", "-Xno-renames"),
+	mergeplan.ModeMergeResolve:   merging("resolve"),
 	mergeplan.ModeSquash: func(r *gitrepotest.Repo, head string) bool {
 		if _, err := gitrepotest.Try(r.Dir, "merge", "--quiet", "--squash", head); err != nil {
 			return false
@@ -95,10 +95,9 @@ var worktrees = map[mergeplan.Mode]func(r *gitrepotest.Repo, head string) bool{
 	mergeplan.ModeRebase:     picking,
 }
 
-func merging(strategy string, options ...string) func(*gitrepotest.Repo, string) bool {
+func merging(strategy string) func(*gitrepotest.Repo, string) bool {
 	return func(r *gitrepotest.Repo, head string) bool {
-		args := append([]string{"merge", "--quiet", "--no-ff", "-s", strategy}, options...)
-		_, err := gitrepotest.Try(r.Dir, append(args, "-m", "x", head)...)
+		_, err := gitrepotest.Try(r.Dir, "merge", "--quiet", "--no-ff", "-s", strategy, "-m", "x", head)
 		return err == nil
 	}
 }

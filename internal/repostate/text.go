@@ -69,7 +69,7 @@ const MaxPacked = 1_100_000
 // Pack compresses the text.
 func (r Refs) Pack() ([]byte, error) {
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	w, err := gzip.NewWriterLevel(&b, gzip.DefaultCompression)
 	if err == nil {
 		_, err = w.Write([]byte(r.Text()))
 	}
