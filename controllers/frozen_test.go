@@ -121,6 +121,31 @@ func TestFrozenRepositories(t *testing.T) {
 	}
 }
 
+// TestRepositoryStateIsDeletedByHand: the job runs without the other branches.
+func TestRepositoryStateIsDeletedByHand(t *testing.T) {
+	w := newWorld(t)
+	m := w.watchMerger()
+	w.start()
+	w.loaded()
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		if spec.Attempt > 1 {
+			return &buildspec.Outcome{Result: model.Success}
+		}
+		if err := w.client.DeleteAllOf(w.t.Context(), &gozer.RepositoryState{}, client.InNamespace(w.tenant)); err != nil {
+			w.t.Error(err)
+		}
+		return &buildspec.Outcome{Result: model.Retry, Reason: "the node is gone"}
+	})
+	w.opened(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	w.eventually("it is tested", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("check")) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	published := m.published[w.tenant+"/"+w.onlyBuildSet().Name]
+	if len(published) != 2 || len(published[0].Repositories) != 1 || len(published[1].Repositories) != 0 {
+		t.Errorf("published %+v", published)
+	}
+}
+
 // refs of a RepositoryState, in short.
 func (w *world) refs(name string) string {
 	w.t.Helper()

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/buildspec"
@@ -43,6 +45,11 @@ func (r *Reconciler) publish(ctx context.Context, s *scope) error {
 	}
 	for _, f := range s.set.Spec.Repositories {
 		st, err := r.frozen(ctx, s.set.Namespace, f.State)
+		if apierrors.IsNotFound(err) {
+			// Somebody deleted it. What the job checks out is in the states as well.
+			logf.FromContext(ctx).Info("The job does not see other branches and tags: their RepositoryState is gone", "state", f.State)
+			continue
+		}
 		if err != nil {
 			return err
 		}
