@@ -86,6 +86,9 @@ func (s *scope) checkouts(p *prepared, j *jobgraph.Job) ([]gozer.Checkout, error
 		if tag, ok := model.TagOfRef(wish.Ref); ok && st.Tag(tag) == "" {
 			return nil, &merger.Error{Kind: merger.Missing, Message: fmt.Sprintf("%s has no tag %s any more", project.Canonical(), tag)}
 		}
+		if slices.Contains(st.Lost, ref) {
+			return nil, &merger.Error{Kind: merger.Missing, Message: fmt.Sprintf("job %s needs %s of %s, which cannot be fetched; the merger's log says why", j.Name, ref, project.Canonical())}
+		}
 		c := gozer.Checkout{Project: convert.ProjectRef(project)}
 		if tag, ok := model.TagOfRef(ref); ok {
 			c.Tag, c.Commit = tag, st.Tag(tag)

@@ -59,6 +59,16 @@ func checkWants(wants []Want) error {
 	return invalid(errors.Join(errs...))
 }
 
+// Missing gives the wanted objects that are not in the mirror.
+func (m *Mirror) Missing(ctx context.Context, wants []Want) ([]string, error) {
+	missing, err := m.missing(ctx, wants)
+	var out []string
+	for _, w := range missing {
+		out = append(out, w.Commit)
+	}
+	return sorted(out), err
+}
+
 // missing says which of the wanted commits are not in the mirror.
 func (m *Mirror) missing(ctx context.Context, wants []Want) ([]Want, error) {
 	var missing []Want

@@ -2,6 +2,7 @@ package merger
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -253,4 +254,32 @@ func TestFrozenRepositoriesOfReplicas(t *testing.T) {
 		t.Fatalf("after a death: %v: %s", err, d)
 	}
 	check(c.of(web.Canonical(), 1))
+}
+
+// TestOneBadBranchSpoilsNothing: what git refuses is lost, and all else is there. A
+// job that needs it is told so, and gets no other branch in its place.
+func TestOneBadBranchSpoilsNothing(t *testing.T) {
+	lib := library(t)
+	mktree := exec.CommandContext(t.Context(), "git", "mktree")
+	mktree.Dir, mktree.Env = lib.Dir, gitrepotest.Env()
+	mktree.Stdin = strings.NewReader("100644 blob " + lib.Git("rev-parse", "HEAD:a") + "\t.git\n")
+	tree, err := mktree.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib.Git("update-ref", "refs/heads/evil", lib.Git("commit-tree", "-m", "evil", strings.TrimSpace(string(tree))))
+	host := gitrepotest.NewHost(t, "", "")
+	s, _ := newService(t, t.TempDir(), remotes{web: {URL: host.Add(t, "acme/web", lib)}})
+	for range 2 {
+		st, err := s.Refs(t.Context(), web)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{"refs/heads/evil"}, st.Lost); d != "" || st.Head("main") == "" || st.Tag("v2") == "" {
+			t.Errorf("lost: %s; %s", d, st.Refs.Text())
+		}
+		if ref := st.Checkout(repostate.Wish{Branch: "evil"}); ref != "refs/heads/evil" {
+			t.Errorf("in its place: %s", ref)
+		}
+	}
 }

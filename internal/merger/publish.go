@@ -15,7 +15,7 @@ import (
 
 // maxAsks bounds how often a host is asked anew because what it said was gone
 // when it was to be fetched.
-const maxAsks = 3
+const maxAsks = 2
 
 // Refs implements Merger.
 func (s *Service) Refs(ctx context.Context, p model.Project) (repostate.State, error) {
@@ -25,30 +25,41 @@ func (s *Service) Refs(ctx context.Context, p model.Project) (repostate.State, e
 	}
 	for n := 1; ; n++ {
 		st, err := m.ListRemoteRefs(ctx, r)
-		if err == nil {
-			_, err = s.freezeRefs(ctx, m, r, st)
-		}
-		var missing *gitrepo.MissingError
-		if errors.As(err, &missing) && n < maxAsks {
-			continue // somebody pushes at this moment
-		}
 		if err != nil {
 			return repostate.State{}, classify(err)
 		}
-		return st, nil
+		frozen, _, err := s.freezeRefs(ctx, m, r, st)
+		if err != nil {
+			return repostate.State{}, classify(err)
+		}
+		if len(frozen.Lost) == 0 || n == maxAsks {
+			return frozen, nil // else somebody may be pushing at this moment
+		}
 	}
 }
 
-// freezeRefs makes sure that all of a state is here, and stays. It gives the commit
-// from which it can be reached.
-func (s *Service) freezeRefs(ctx context.Context, m *gitrepo.Mirror, r gitrepo.Remote, st repostate.State) (string, error) {
+// freezeRefs makes sure that all of a state is here, and stays. Branches and tags
+// that cannot be had do not spoil the others: they are lost. It also gives the commit
+// from which all can be reached.
+func (s *Service) freezeRefs(ctx context.Context, m *gitrepo.Mirror, r gitrepo.Remote, st repostate.State) (repostate.State, string, error) {
 	if kept, err := m.Frozen(ctx, st.Digest()); err != nil || kept != "" {
-		return kept, err
+		return st, kept, err
 	}
-	if err := s.fetch(ctx, m, r, gitrepo.Wants(st)); err != nil {
-		return "", err
+	err := s.fetch(ctx, m, r, gitrepo.Wants(st))
+	var missing *gitrepo.MissingError
+	var refused *gitrepo.InvalidError
+	switch {
+	case errors.As(err, &missing) || errors.As(err, &refused):
+		lost, e := m.Missing(ctx, gitrepo.Wants(st))
+		if e != nil {
+			return st, "", e
+		}
+		st = st.Without(lost)
+	case err != nil:
+		return st, "", err
 	}
-	return m.Freeze(ctx, st)
+	kept, err := m.Freeze(ctx, st)
+	return st, kept, err
 }
 
 // Containing implements Merger.
@@ -105,11 +116,6 @@ func (s *Service) still(ctx context.Context, p *project, st repostate.State) (re
 	if len(st.Refs) == 0 {
 		return st, nil, nil
 	}
-	kept, err := s.freezeRefs(ctx, p.mirror, p.remote, st)
-	var missing *gitrepo.MissingError
-	if errors.As(err, &missing) {
-		st.Refs = slices.DeleteFunc(slices.Clone(st.Refs), func(r repostate.Ref) bool { return slices.Contains(missing.What, r.Object) })
-		kept, err = p.mirror.Freeze(ctx, st)
-	}
+	st, kept, err := s.freezeRefs(ctx, p.mirror, p.remote, st)
 	return st, []string{kept}, err
 }

@@ -1,6 +1,9 @@
 package repostate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Wish says what a job wants of a repository, in the words of Zuul.
 type Wish struct {
@@ -19,12 +22,13 @@ type Wish struct {
 
 // Checkout finds what a job gets of a repository, a full ref: what it overrides
 // the checkout with, else the tag that the item is about, else the branch of the item's
-// name, else the default branch. What does not exist is passed over, as in Zuul.
-// Empty if there is nothing to check out.
+// name, else the default branch. What does not exist is passed over, as in Zuul;
+// what is lost is not: another branch would be tested than is meant. Empty if there
+// is nothing to check out.
 func (s State) Checkout(w Wish) string {
 	for _, o := range w.Override {
 		for _, prefix := range []string{headPrefix, tagPrefix} {
-			if o != "" && s.find(prefix+o).Object != "" {
+			if o != "" && s.has(prefix+o) {
 				return prefix + o
 			}
 		}
@@ -34,7 +38,7 @@ func (s State) Checkout(w Wish) string {
 		wanted = append([]string{w.Ref}, wanted...)
 	}
 	for _, name := range wanted {
-		if s.find(name).Object != "" {
+		if s.has(name) {
 			return name
 		}
 	}
@@ -44,4 +48,8 @@ func (s State) Checkout(w Wish) string {
 		}
 	}
 	return ""
+}
+
+func (s State) has(name string) bool {
+	return s.find(name).Object != "" || slices.Contains(s.Lost, name)
 }

@@ -47,6 +47,22 @@ type State struct {
 	Refs Refs `json:"refs,omitempty"`
 	// Truncated tells that there were more tags than are kept.
 	Truncated bool `json:"truncated,omitempty"`
+	// Lost are names that cannot be had: git refuses what they name, or it was gone.
+	Lost []string `json:"lost,omitempty"`
+}
+
+// Without leaves out refs to some objects; their names are lost.
+func (s State) Without(objects []string) State {
+	refs := s.Refs
+	s.Refs = nil
+	for _, r := range refs {
+		if slices.Contains(objects, r.Object) {
+			s.Lost = append(s.Lost, r.Name)
+		} else {
+			s.Refs = append(s.Refs, r)
+		}
+	}
+	return s
 }
 
 // New makes a State of refs in any order; of two of one name, the first counts.

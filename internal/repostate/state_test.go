@@ -191,6 +191,13 @@ func TestCheckout(t *testing.T) {
 			}
 		})
 	}
+	lost := s.Without([]string{id(2), id(5)})
+	if d := cmp.Diff([]string{"refs/heads/stable/1", "refs/tags/old"}, lost.Lost); d != "" || len(lost.Refs) != 3 || len(s.Refs) != 5 {
+		t.Errorf("without two: %s", d)
+	}
+	if got := lost.Checkout(Wish{Branch: "stable/1"}); got != "refs/heads/stable/1" || lost.Head("stable/1") != "" {
+		t.Errorf("what is lost is passed over: %q", got)
+	}
 	if got := (State{Refs: Refs{{"refs/heads/a", id(1), ""}}}).Checkout(Wish{Branch: "main"}); got != "refs/heads/a" {
 		t.Errorf("without a default branch: %q", got)
 	}

@@ -17,6 +17,9 @@ var (
 	hooks *hookProxy
 )
 
+// mergers are as few as can take over from one another.
+const mergers = 2
+
 func TestMain(m *testing.M) {
 	if err := setUp(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -39,7 +42,7 @@ func setUp(ctx context.Context) error {
 	if hooks, err = startHookProxy(s); err != nil {
 		return err
 	}
-	s.HookURL = hooks.url
+	s.HookURL, s.Mergers = hooks.url, mergers
 	begin := time.Now()
 	stage, err = story.Set(ctx, s, func(name string, do func() error) error {
 		err := do()

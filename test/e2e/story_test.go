@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -113,6 +115,36 @@ func TestManagerKilled(t *testing.T) {
 	if n := pod.Status.ContainerStatuses[0].RestartCount; n < 10 {
 		t.Errorf("the manager was restarted %d times, not 10", n)
 	}
+}
+
+// Mergers are deleted one after the other, with all that they have on disk.
+func TestMergersDeleted(t *testing.T) {
+	r := open(t)
+	o := play(t, r, func(ctx context.Context) error {
+		for n := range 4 {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: story.Namespace, Name: fmt.Sprintf("gozer-merger-%d", n%mergers)}}
+			err := story.Await(ctx, time.Minute, "a merger to delete", func(ctx context.Context) (bool, string, error) {
+				var all corev1.PodList
+				err := stage.Kube.List(ctx, &all, client.InNamespace(story.Namespace), client.MatchingLabels{"app.kubernetes.io/component": "merger"})
+				ready := slices.ContainsFunc(all.Items, func(p corev1.Pod) bool { return p.Name == pod.Name && isReady(&p) })
+				return ready && len(all.Items) == mergers, pod.Name + " is not ready", err
+			})
+			if err != nil {
+				return err
+			}
+			if err := stage.Kube.Delete(ctx, pod, client.GracePeriodSeconds(0)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	must(t, story.Check(o, story.Always, story.OnlyNecessary))
+}
+
+func isReady(p *corev1.Pod) bool {
+	return p.DeletionTimestamp == nil && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }
 
 // Every webhook comes twice, and not in the order in which things happened.

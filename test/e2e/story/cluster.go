@@ -60,6 +60,9 @@ func (st *Stage) install(ctx context.Context) error {
 		// The image keeps its name when the program changes: this has its Pods replaced.
 		args = append(args, "--set-string", role+".podAnnotations.program="+digest)
 	}
+	if st.Mergers > 0 {
+		args = append(args, "--set", fmt.Sprintf("merger.replicas=%d", st.Mergers))
+	}
 	if !st.OwnCluster {
 		args = append(args, "--set", "web.service.type=NodePort", "--set", fmt.Sprintf("web.service.nodePort=%d", NodePort))
 	}

@@ -28,6 +28,8 @@ type Settings struct {
 	WebURL string
 	// HookURL is where the forge sends its webhooks, when it is not WebURL.
 	HookURL string
+	// Mergers is the number of mergers, when it is not the chart's.
+	Mergers int
 }
 
 // NodePort of gozer-web on the local cluster.
