@@ -15,6 +15,9 @@ import (
 // and finds conflicts.
 func (m *Mirror) quickMerge(ctx context.Context, mt Merge) (string, *MergeConflict, error) {
 	base, err := m.mergeBase(ctx, mt.Ours, mt.Theirs)
+	if mt.NoRenames && leftToGit(ctx, err) {
+		base, err = m.onlyBase(ctx, mt.Ours, mt.Theirs)
+	}
 	if err != nil {
 		return "", nil, err
 	}

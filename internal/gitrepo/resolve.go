@@ -24,6 +24,16 @@ const (
 	maxMergedFiles = 10_000
 )
 
+// onlyBase asks git for the merge base; errOdd if there are several.
+func (m *Mirror) onlyBase(ctx context.Context, ours, theirs string) (string, error) {
+	out, _, err := m.run(ctx, command{args: []string{"merge-base", "--all", ours, theirs}, okExit: []int{1}})
+	bases := splitOutput(out, '\n')
+	if err == nil && len(bases) > 1 {
+		err = errOdd
+	}
+	return strings.Join(bases, ""), err
+}
+
 // both merges an entry that both sides changed. When it conflicts, that is noted and
 // ours stands: all conflicts are told at once.
 func (r *resolver) both(ctx context.Context, m *Mirror, path string, base, ours, theirs treeEntry) (treeEntry, error) {
