@@ -44,7 +44,7 @@ func tellStory(t *testing.T, kill int64) int64 {
 	w.tick, w.patience = 60*time.Millisecond, 2*time.Minute // many worlds, one API server
 	w.start()
 	w.loaded()
-	w.holdUntil(5, breaks("acme/api#2", "acme/web#1"))
+	w.holdUntil(5, w.breaks("acme/api#2", "acme/web#1"))
 	before := w.writes.Load()
 	if kill > 0 {
 		w.dieAfter.Store(before + kill)
@@ -70,8 +70,9 @@ func (w *world) assertNothingTwice() {
 		}
 	}
 	// Which of those ahead have merged when the failure is seen is a matter of
-	// time; that nobody is tested once more than needed is not.
-	if n := len(w.gateBuilds()); n != 7 {
-		w.t.Errorf("%d buildsets, want 7: %v", n, w.gateBuilds())
+	// time; that is no reason to test anybody once more. What merged when the manager
+	// died may be: it can look as if somebody had pushed it.
+	if n := len(w.gateBuilds()); n < 7 || n > 9 {
+		w.t.Errorf("%d buildsets, want 7, or two more: %v", n, w.gateBuilds())
 	}
 }
