@@ -165,7 +165,8 @@ func TestFailureAfterTheHeadMerged(t *testing.T) {
 	w.start()
 	w.loaded()
 	story := w.breaks("acme/api#2", "acme/web#1")
-	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+	// Were A to merge before D is prepared, D would never stand on it.
+	w.holdUntil(5, func(spec buildspec.Spec) *buildspec.Outcome {
 		// B's own result comes last, C's when A has merged.
 		switch own := names(spec)[len(spec.Items)-1]; {
 		case own == "acme/web#1" && !slices.Contains(w.host.MergedOrder(), "acme/api#1"):

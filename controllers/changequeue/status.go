@@ -74,12 +74,17 @@ func reasonFor(s *scope, e gozer.QueueEntry, problem string, complete bool) stri
 // flush writes what changed: items first, the queue last. An item that left
 // the queue must have its result before nobody looks at it any more.
 //
+// Items end in the order of the queue. Were one seen to have merged while the one
+// that it stood on is not, by whoever goes on after a death, those behind would be
+// moved onto the latter, and tested without the former.
+//
 // What is only for people, and follows from the rest, waits for a moment: mostly
 // something else is to be written about the item soon.
 func (r *Reconciler) flush(ctx context.Context, s *scope) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(writers)
-	for _, i := range s.items {
+	var ended []*item
+	for _, i := range s.inOrder() {
 		i.conditions(r)
 		if equality.Semantic.DeepEqual(i.Status, i.before.Status) {
 			// Most items of a long queue, in most rounds.
@@ -89,8 +94,20 @@ func (r *Reconciler) flush(ctx context.Context, s *scope) error {
 			s.comeBack(wait)
 			continue
 		}
+		if i.ends() {
+			ended = append(ended, i)
+			continue
+		}
 		g.Go(func() error { return r.store(gctx, i) })
 	}
+	g.Go(func() error {
+		for _, i := range ended {
+			if err := r.store(gctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -104,6 +121,31 @@ func (r *Reconciler) flush(ctx context.Context, s *scope) error {
 		s.queueBefore = s.queue.DeepCopy()
 	}
 	return nil
+}
+
+// inOrder are all items, in the order in which the queue was last stored; those that
+// have no place in it come last.
+func (s *scope) inOrder() []*item {
+	out := make([]*item, 0, len(s.items))
+	placed := map[string]bool{}
+	for _, e := range s.queueBefore.Status.Items {
+		if i := s.items[e.Item]; i != nil && !placed[e.Item] {
+			placed[e.Item] = true
+			out = append(out, i)
+		}
+	}
+	for name, i := range s.items {
+		if !placed[name] {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// ends says whether what is to be written says how the item ends.
+func (i *item) ends() bool {
+	was := i.before.Status
+	return i.Status.Result != was.Result || (i.Status.Merged != nil) != (was.Merged != nil) || (i.Status.Reported != nil) != (was.Reported != nil)
 }
 
 // writers of items at once. An API server answers many as soon as one.
