@@ -17,12 +17,14 @@ func executorCommand() *cobra.Command {
 }
 
 func nodeCommand() *cobra.Command {
+	var socket string
 	node := &cobra.Command{
 		Use: "node", Short: "Serve SSH; inside a node Pod", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return nodeagent.Run(c.Context(), nodeagent.Options{Home: os.Getenv("HOME")})
+			return nodeagent.Run(c.Context(), nodeagent.Options{Home: os.Getenv("HOME"), Socket: socket})
 		},
 	}
+	node.Flags().StringVar(&socket, "socket", "", "serve on this unix socket, without keys; for the containers of an executor Pod that run Ansible")
 	node.AddCommand(
 		&cobra.Command{
 			Use: "install DIR", Short: "Copy this binary to DIR/gozer", Args: cobra.ExactArgs(1),

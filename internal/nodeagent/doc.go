@@ -25,5 +25,8 @@
 // It also has the three things that a node needs from nothing but this binary:
 // Unpack (a workspace sent as a tar stream), HoldSecrets (a file that is there
 // while a script runs) and Install (the binary copied into the Pod by an init
-// container). Live console output is not here.
+// container).
+//
+// The output of a task of Ansible is followed through the subsystem
+// ConsoleSubsystem + id (console.go): it needs no port that others could reach.
 package nodeagent

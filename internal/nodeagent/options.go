@@ -20,6 +20,10 @@ type Options struct {
 	// Listener is used instead of Listen if set.
 	Listener net.Listener
 
+	// Socket serves on a unix socket instead, without keys: who reaches it may use
+	// it. It is for containers of one Pod, which share the directory that it is in.
+	Socket string
+
 	// HostKeyFile and AuthorizedKeyFile default to the paths of buildspec.
 	HostKeyFile       string
 	AuthorizedKeyFile string
@@ -30,6 +34,9 @@ type Options struct {
 
 	// AllowForwarding lets the client reach TCP ports from the node (ssh -L).
 	AllowForwarding bool
+
+	// ConsoleDir is where tasks of Ansible write what they put out; default "/tmp".
+	ConsoleDir string
 
 	// KillGrace is the time between SIGTERM and SIGKILL; default 2 s.
 	KillGrace time.Duration
@@ -48,6 +55,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Listen, fmt.Sprintf(":%d", buildspec.SSHPort))
 	setDefault(&o.HostKeyFile, buildspec.HostKeyFile)
 	setDefault(&o.AuthorizedKeyFile, buildspec.AuthorizedKeyFile)
+	setDefault(&o.ConsoleDir, "/tmp")
 	setDefault(&o.KillGrace, 2*time.Second)
 	setDefault(&o.Linger, 2*time.Second)
 	setDefault(&o.KeepAlive, 15*time.Second)

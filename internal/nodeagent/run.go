@@ -2,7 +2,9 @@ package nodeagent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 )
@@ -23,11 +25,21 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Listener == nil {
-		o.Listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
-		if err != nil {
+		if o.Listener, err = listen(ctx, o); err != nil {
 			return fmt.Errorf("node agent: %w", err)
 		}
 	}
 	o.Logf("node agent: serving SSH on %s, home %s", o.Listener.Addr(), srv.who.home)
 	return srv.serve(ctx, o.Listener)
+}
+
+func listen(ctx context.Context, o Options) (net.Listener, error) {
+	if o.Socket == "" {
+		return (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
+	}
+	// The container may have been started again in its Pod.
+	if err := os.Remove(o.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "unix", o.Socket)
 }

@@ -3,6 +3,7 @@ package nodeagent
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net"
@@ -37,31 +38,52 @@ type server struct {
 }
 
 func newServer(o Options) (*server, error) {
-	hostKey, err := readHostKey(o.HostKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	client, err := readAuthorizedKey(o.AuthorizedKeyFile)
-	if err != nil {
-		return nil, err
-	}
 	s := &server{opts: o, who: currentIdentity(o.Home), conns: map[net.Conn]struct{}{}}
+	if err := s.configure(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(s.who.home, 0o755); err != nil {
 		return nil, fmt.Errorf("home of the node: %w; mount a writable volume there or choose another home", err)
 	}
-	want := client.Marshal()
+	return s, nil
+}
+
+// configure reads the keys, where it is not the directory of the socket that says who comes in.
+func (s *server) configure() error {
 	s.config = &ssh.ServerConfig{
-		MaxAuthTries: 6, // an ssh-agent may offer some of its own first
-		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			if !bytes.Equal(key.Marshal(), want) {
-				return nil, errWrongKey
-			}
-			return &ssh.Permissions{}, nil
-		},
+		MaxAuthTries:  6, // an ssh-agent may offer some of its own first
 		ServerVersion: "SSH-2.0-Gozer",
 	}
+	if s.opts.Socket != "" {
+		_, private, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			return err
+		}
+		hostKey, err := ssh.NewSignerFromKey(private)
+		if err != nil {
+			return err
+		}
+		s.config.NoClientAuth = true
+		s.config.AddHostKey(hostKey)
+		return nil
+	}
+	hostKey, err := readHostKey(s.opts.HostKeyFile)
+	if err != nil {
+		return err
+	}
+	client, err := readAuthorizedKey(s.opts.AuthorizedKeyFile)
+	if err != nil {
+		return err
+	}
+	want := client.Marshal()
+	s.config.PublicKeyCallback = func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		if !bytes.Equal(key.Marshal(), want) {
+			return nil, errWrongKey
+		}
+		return &ssh.Permissions{}, nil
+	}
 	s.config.AddHostKey(hostKey)
-	return s, nil
+	return nil
 }
 
 // serve accepts until ctx ends; then it drops every connection, whose sessions

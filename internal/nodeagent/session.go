@@ -86,7 +86,13 @@ func (se *session) handle(kind string, payload []byte) bool {
 		return ssh.Unmarshal(payload, &m) == nil && se.start(m.Command)
 	case "subsystem":
 		var m struct{ Name string }
-		return ssh.Unmarshal(payload, &m) == nil && m.Name == "sftp" && se.startSFTP()
+		if ssh.Unmarshal(payload, &m) != nil {
+			return false
+		}
+		if id, ok := strings.CutPrefix(m.Name, ConsoleSubsystem); ok {
+			return se.startConsole(id)
+		}
+		return m.Name == "sftp" && se.startSFTP()
 	case keepAliveRequest:
 		return true
 	}
