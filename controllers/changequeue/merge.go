@@ -234,10 +234,15 @@ func movedTo(st gozer.PreparedState, t tip) string {
 }
 
 // halfway says whether a branch is where a cycle's merge left it that was not
-// finished: at what the host made of a change of the cycle.
+// finished: at what the host made of a change of the cycle, after those before it.
+// The gate merges in order; when a later one is there alone, somebody else merged it.
 func (i *item) halfway(changes []model.Change, at branch, t tip) bool {
 	for n, c := range changes {
-		if c.Merged && c.MergeCommit == t.Commit && branchOf(i.Spec.Changes[n]) == at {
+		switch {
+		case branchOf(i.Spec.Changes[n]) != at:
+		case !c.Merged:
+			return false
+		case c.MergeCommit == t.Commit:
 			return true
 		}
 	}

@@ -94,12 +94,22 @@ func (w *world) moved(i, ahead *item) string {
 	return ""
 }
 
-// halfway says whether a branch is where the unfinished merge of a cycle left it.
+// halfway says whether a branch is where the unfinished merge of a cycle left it:
+// the gate merges in order.
 func (w *world) halfway(i *item, st state, tip []string) bool {
-	return slices.ContainsFunc(i.changes, func(c model.Change) bool {
+	for _, c := range i.changes {
+		if ownBranch(c) != st.at {
+			continue
+		}
 		now := w.host.changes[c.Key()]
-		return ownBranch(c) == st.at && now.Merged && len(tip) > 0 && now.MergeCommit == tip[len(tip)-1]
-	})
+		if !now.Merged {
+			return false
+		}
+		if len(tip) > 0 && now.MergeCommit == tip[len(tip)-1] {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAfterPush makes items that stand on a head which is gone be tested anew.
