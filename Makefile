@@ -126,7 +126,7 @@ UNRACED := ^TestHostile(Files|Layouts)$$$$|^TestRecorded
 test-ready: apt-test envtest $(BIN)/helm $(BIN)/gotestsum
 
 .PHONY: apt-test
-apt-test: DEBIAN_PACKAGES := openssh-client rsync git gcc libc6-dev
+apt-test: DEBIAN_PACKAGES := ansible openssh-client rsync git gcc libc6-dev
 apt-test:
 	@$(apt_install)
 

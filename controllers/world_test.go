@@ -240,7 +240,7 @@ func (w *world) start() {
 	}
 	err = controllers.Setup(mgr, controllers.Options{
 		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.hosts, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
-		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
+		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, Ansible: podspec.Image{Name: "gozer-ansible:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
 		ItemTTL: time.Hour, EventTTL: time.Hour, RelativePriority: w.relativePriority,
 	})
 	if err != nil {
@@ -336,12 +336,15 @@ func (w *world) play(ctx context.Context, p *corev1.Pod, says func(*corev1.Pod) 
 	_ = w.client.Status().Patch(ctx, p, client.MergeFrom(before)) // it may be gone
 }
 
-func (w *world) outcome(p *corev1.Pod) *buildspec.Outcome {
+func (w *world) outcome(p *corev1.Pod) *buildspec.Outcome { return w.answer(w.specOf(p)) }
+
+// specOf is what an executor Pod is told to do.
+func (w *world) specOf(p *corev1.Pod) buildspec.Spec {
 	var spec buildspec.Spec
 	if err := json.Unmarshal([]byte(p.Annotations[podspec.AnnotationSpec]), &spec); err != nil {
-		return &buildspec.Outcome{Result: model.BuildError, Reason: err.Error()}
+		w.t.Errorf("Pod %s: %v", p.Name, err)
 	}
-	return w.answer(spec)
+	return spec
 }
 
 func (w *world) answer(spec buildspec.Spec) *buildspec.Outcome {

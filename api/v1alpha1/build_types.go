@@ -68,7 +68,8 @@ type FrozenJob struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +listType=atomic
 	PostRun []Playbook `json:"postRun,omitempty"`
-	// nodes to run on; the first one runs the scripts.
+	// nodes to run on; the first one runs the scripts. A job of Ansible playbooks
+	// may have none, and then runs in its executor.
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
@@ -95,6 +96,31 @@ type FrozenJob struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	Vars *apiextensionsv1.JSON `json:"vars,omitempty"`
+	// extraVars, hostVars by node, and groupVars by group, for Ansible.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	ExtraVars *apiextensionsv1.JSON `json:"extraVars,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	HostVars *apiextensionsv1.JSON `json:"hostVars,omitempty"`
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Type=object
+	GroupVars *apiextensionsv1.JSON `json:"groupVars,omitempty"`
+	// tags of the job.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	Tags []string `json:"tags,omitempty"`
+	// postReview says that the job runs in a pipeline for what was reviewed.
+	// +optional
+	PostReview bool `json:"postReview,omitempty"`
 }
 
 // Checkout is what a job gets of a repository: a branch as it is in the buildset's states, or a tag.
@@ -137,6 +163,42 @@ type Playbook struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +listType=atomic
 	Secrets []PlaybookSecret `json:"secrets,omitempty"`
+	// roles are the repositories in which an Ansible playbook finds roles, in order.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Roles []PlaybookRole `json:"roles,omitempty"`
+	// nesting counts the definitions between this one and the base job. After a
+	// pre-run that failed, post-run playbooks of deeper definitions do not run.
+	// +optional
+	Nesting int32 `json:"nesting,omitempty"`
+	// cleanup playbooks run whatever happened, and do not count.
+	// +optional
+	Cleanup bool `json:"cleanup,omitempty"`
+}
+
+// PlaybookRole is a repository with roles, or one that is a role.
+type PlaybookRole struct {
+	// project that the repository is of.
+	Project ProjectRef `json:"project"`
+	// branch that is checked out; empty for a tag.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Branch string `json:"branch,omitempty"`
+	// tag that is checked out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Tag string `json:"tag,omitempty"`
+	// commit of the branch or tag.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Commit string `json:"commit,omitempty"`
+	// name of the role that the repository is, if it is one.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// implicit says that the job did not ask for it: its own repository.
+	// +optional
+	Implicit bool `json:"implicit,omitempty"`
 }
 
 // PlaybookSecret gives one of the job's secrets to a playbook.

@@ -12,12 +12,13 @@ type NodeRequestSpec struct {
 	// attempt of the build.
 	// +kubebuilder:validation:Minimum=1
 	Attempt int32 `json:"attempt"`
-	// nodes wanted: all or none.
-	// +kubebuilder:validation:MinItems=1
+	// nodes wanted: all or none. A build that runs in its executor wants none, and
+	// only gets its keys.
+	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=map
 	// +listMapKey=name
-	Nodes []NodeSpec `json:"nodes"`
+	Nodes []NodeSpec `json:"nodes,omitempty"`
 	// priority orders requests: lower is served first (high precedence 100, normal 200, low 300,
 	// what only takes idle nodes 1000).
 	// +optional

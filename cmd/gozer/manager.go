@@ -39,11 +39,11 @@ import (
 )
 
 type managerFlags struct {
-	namespace, image, imagePullPolicy, mergerURL, managerURL, webURL string
-	tokenKey, dataDir, apiBind, healthBind, metricsBind              string
-	mergerReplicas                                                   []string
-	itemTTL, eventTTL                                                time.Duration
-	relativePriority                                                 bool
+	namespace, image, ansibleImage, imagePullPolicy, mergerURL, managerURL, webURL string
+	tokenKey, dataDir, apiBind, healthBind, metricsBind                            string
+	mergerReplicas                                                                 []string
+	itemTTL, eventTTL                                                              time.Duration
+	relativePriority                                                               bool
 }
 
 func managerCommand() *cobra.Command {
@@ -55,7 +55,8 @@ func managerCommand() *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections, NodePools and TriggerEvents are")
 	fs.StringVar(&f.image, "image", "", "image of executors and of the node agent: Gozer's own")
-	fs.StringVar(&f.imagePullPolicy, "image-pull-policy", "IfNotPresent", "when to pull that image")
+	fs.StringVar(&f.ansibleImage, "ansible-image", "", "image that runs playbooks of Ansible: Gozer's own with Ansible")
+	fs.StringVar(&f.imagePullPolicy, "image-pull-policy", "IfNotPresent", "when to pull those images")
 	fs.StringVar(&f.mergerURL, "merger-url", "https://gozer-merger:8080", "the merger, as the manager and build Pods reach it")
 	fs.StringSliceVar(&f.mergerReplicas, "merger-replicas", nil, "URLs of all replicas of the merger, the same as their --peers; not needed for one")
 	fs.StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "this manager, as build Pods reach it")
@@ -83,8 +84,11 @@ const (
 
 func runManager(ctx context.Context, f managerFlags) error {
 	log := logger()
-	if f.image == "" {
+	switch {
+	case f.image == "":
 		return fmt.Errorf("--image is needed: executors and node agents run it")
+	case f.ansibleImage == "":
+		return fmt.Errorf("--ansible-image is needed: playbooks of Ansible run in it")
 	}
 	key, err := token.ReadKey(f.tokenKey)
 	if err != nil {
@@ -118,6 +122,7 @@ func runManager(ctx context.Context, f managerFlags) error {
 		Namespace: f.namespace, Key: key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs}, Keys: keys,
 		Build: build.Settings{
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
+			Ansible:   podspec.Image{Name: f.ansibleImage, Pull: corev1.PullPolicy(f.imagePullPolicy)},
 			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL, MergerAuthority: self.AuthorityPEM(),
 		},
 		ItemTTL: f.itemTTL, EventTTL: f.eventTTL, RelativePriority: f.relativePriority,

@@ -51,6 +51,8 @@ type Logs interface {
 type Settings struct {
 	// Image that executors run.
 	Image podspec.Image
+	// Ansible is the image of the containers that run playbooks of Ansible.
+	Ansible podspec.Image
 	// MergerURL and ManagerURL as Pods reach them; WebURL as people do.
 	MergerURL, ManagerURL, WebURL string
 	// MergerAuthority is the certificate with which Pods check who the merger is.

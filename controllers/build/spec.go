@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,13 +100,17 @@ func (r *Reconciler) executorPod(s *scope) (*corev1.Pod, error) {
 	if HasSecrets(s.build) {
 		secrets = SecretOf(s.build.Namespace, s.build.Name, attempt).Name
 	}
-	return podspec.ExecutorPod(podspec.Executor{
+	e := podspec.Executor{
 		Namespace: s.build.Namespace, Name: naming.ExecutorPod(s.build.Name, attempt),
 		Labels: map[string]string{gozer.LabelRole: RoleExecutor, gozer.LabelBuild: s.build.Name, gozer.LabelBuildSet: s.set.Name,
 			gozer.LabelPipeline: s.build.Spec.Pipeline, gozer.LabelJob: naming.Label(s.build.Spec.Job.Name)},
 		Owner:  *metav1.NewControllerRef(s.build, gozer.GroupVersion.WithKind("Build")),
 		Secret: s.request.Name, JobSecrets: secrets, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
-	}), nil
+	}
+	if spec.Ansible() {
+		e.Ansible, e.Trusted = r.Settings.Ansible, spec.Trusted()
+	}
+	return podspec.ExecutorPod(e), nil
 }
 
 // Deadline is how long a job's Pods may exist at the most.
@@ -128,7 +134,7 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		GitURL: r.Settings.MergerURL + "/git/" + Scope(b.Namespace, s.set.Name), GitAuthority: r.Settings.MergerAuthority,
 		LogURL: r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
 		PreRun: playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
-		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout,
+		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout, PostReview: job.PostReview, Tags: job.Tags,
 	}
 	for _, step := range s.set.Spec.Steps {
 		out.Items = append(out.Items, change(step.Change))
@@ -142,8 +148,16 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		out.Nodes = append(out.Nodes, buildspec.Node{Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
 			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(job.Nodes, n.Name)})
 	}
-	if job.Vars != nil {
-		if err := json.Unmarshal(job.Vars.Raw, &out.Vars); err != nil {
+	for _, v := range []struct {
+		from *apiextensionsv1.JSON
+		to   any
+	}{{job.Vars, &out.Vars}, {job.ExtraVars, &out.ExtraVars}, {job.HostVars, &out.HostVars}, {job.GroupVars, &out.GroupVars}} {
+		if v.from == nil {
+			continue
+		}
+		d := json.NewDecoder(bytes.NewReader(v.from.Raw))
+		d.UseNumber()
+		if err := d.Decode(v.to); err != nil {
 			return out, fmt.Errorf("the job's variables: %w", err)
 		}
 	}
@@ -177,6 +191,10 @@ func playbooks(in []gozer.Playbook) []buildspec.Playbook {
 	var out []buildspec.Playbook
 	for _, p := range in {
 		b := buildspec.Playbook{Path: p.Path, Project: convert.Project(p.Project), Branch: p.Branch, Commit: p.Commit, Trusted: p.Trusted}
+		b.Nesting, b.Cleanup = int(p.Nesting), p.Cleanup
+		for _, r := range p.Roles {
+			b.Roles = append(b.Roles, buildspec.Role{Project: convert.Project(r.Project), Branch: r.Branch, Tag: r.Tag, Commit: r.Commit, Name: r.Name, Implicit: r.Implicit})
+		}
 		for _, s := range p.Secrets {
 			b.Secrets = append(b.Secrets, buildspec.PlaybookSecret{Alias: s.Alias, Secret: s.Secret})
 		}

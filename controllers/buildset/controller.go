@@ -251,7 +251,7 @@ func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds
 	for n, j := range b.Spec.Jobs {
 		build := builds[j.Name]
 		st := b.Status.Jobs[n]
-		if build == nil || !st.Started || st.Result != "" || len(j.Nodes) == 0 {
+		if build == nil || !st.Started || st.Result != "" || j.Noop {
 			continue
 		}
 		if err := r.requestFor(ctx, b, j, build); err != nil {

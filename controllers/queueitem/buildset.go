@@ -122,7 +122,13 @@ func (p *prepared) required(j *jobgraph.Job) []model.Project {
 
 // build is the frozen job.
 func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.Build, error) {
-	frozen, err := convert.FrozenJob(j, func(pb jobgraph.Playbook) string { return commitOf(b, pb) }, p.required(j), p.checkouts[j])
+	frozen, err := convert.FrozenJob(j, convert.Freezing{
+		CommitOf: func(pb jobgraph.Playbook) string {
+			return commitAt(b, pb.Origin.Project.Project, pb.Origin.Branch, pb.Origin.Project.Trusted)
+		},
+		RolesOf:  func(pb jobgraph.Playbook) []gozer.PlaybookRole { return s.rolesOf(b, p, j, pb) },
+		Required: p.required(j), Checkouts: p.checkouts[j], PostReview: s.pipeline.Spec.PostReview,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -153,16 +159,16 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.B
 	}, nil
 }
 
-// commitOf is the commit from which a playbook is taken. What is proposed in a
-// config project is not in force: its playbooks come from the branch.
-func commitOf(b *gozer.BuildSet, pb jobgraph.Playbook) string {
+// commitAt is the commit from which a playbook or its roles are taken. Trusted
+// ones come from the branch: what is proposed for them is not in force.
+func commitAt(b *gozer.BuildSet, project model.Project, branch string, trusted bool) string {
 	n := slices.IndexFunc(b.Spec.States, func(st gozer.PreparedState) bool {
-		return convert.Project(st.Project) == pb.Origin.Project.Project && st.Branch == pb.Origin.Branch
+		return convert.Project(st.Project) == project && st.Branch == branch
 	})
 	switch {
 	case n < 0:
 		return ""
-	case pb.Origin.Project.Trusted:
+	case trusted:
 		return b.Spec.States[n].Base
 	}
 	return b.Spec.States[n].Commit

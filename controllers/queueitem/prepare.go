@@ -29,7 +29,9 @@ type prepared struct {
 	layout *configsource.Config
 	// repositories of the workspaces, and what each job gets of them.
 	repositories repositories
-	checkouts    map[*jobgraph.Job][]gozer.Checkout
+	// roles are the repositories in which playbooks find roles.
+	roles     repositories
+	checkouts map[*jobgraph.Job][]gozer.Checkout
 	// failFast is the project's wish that one failure ends all jobs.
 	failFast bool
 }
@@ -372,15 +374,20 @@ func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared) ([]go
 			return nil, err
 		}
 	}
+	s.keepTags(p)
 	touched := branchStates(p.merge.States)
-	extra := p.extraBranches(touched)
+	extra := p.extraBranches(s, touched)
 	if len(extra) == 0 {
 		return p.merge.States, nil
 	}
 	bases := convert.Bases(touched)
 	for _, e := range extra {
 		// The branch is where it was when the whole repository was frozen.
-		if st := p.repositories.of(e.Project); st != nil {
+		st := p.repositories.of(e.Project)
+		if st == nil {
+			st = p.roles.of(e.Project)
+		}
+		if st != nil {
 			bases = append(bases, mergeplan.Base{Project: e.Project, Branch: e.Branch, Commit: st.Head(e.Branch)})
 		}
 	}
@@ -397,8 +404,8 @@ func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared) ([]go
 	return states, nil
 }
 
-// extraBranches are the branches of playbooks and checkouts that no change touches.
-func (p *prepared) extraBranches(states []gozer.BranchState) []model.BranchRef {
+// extraBranches are the branches of playbooks, roles and checkouts that no change touches.
+func (p *prepared) extraBranches(s *scope, states []gozer.BranchState) []model.BranchRef {
 	var out []model.BranchRef
 	need := func(project model.Project, branch string) {
 		ref := model.BranchRef{Project: project, Branch: branch}
@@ -410,8 +417,15 @@ func (p *prepared) extraBranches(states []gozer.BranchState) []model.BranchRef {
 		}
 	}
 	for _, j := range p.jobs {
-		for _, b := range slices.Concat(j.PreRun, j.Run, j.PostRun) {
+		for _, b := range j.Playbooks() {
 			need(b.Origin.Project.Project, b.Origin.Branch)
+		}
+		for _, b := range j.AnsiblePlaybooks() {
+			for _, role := range b.Roles {
+				if branch, ok := strings.CutPrefix(s.roleRef(p, j, b, role), "refs/heads/"); ok {
+					need(role.Project.Project, branch)
+				}
+			}
 		}
 		for _, c := range p.checkouts[j] {
 			need(convert.Project(c.Project), c.Branch)

@@ -14,6 +14,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
+	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/lru"
 	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -34,32 +35,44 @@ func (r repositories) of(p model.Project) *repostate.State {
 }
 
 // freezeRepositories asks where the branches and tags are of all repositories
-// that are in the workspace of a job.
+// that are in the workspace of a job, and of those with roles.
 func (r *Reconciler) freezeRepositories(ctx context.Context, s *scope, p *prepared) error {
-	var projects []model.Project
+	var workspaces, roles []model.Project
 	for _, j := range p.jobs {
 		if j.IsNoop() {
 			continue
 		}
-		for _, needed := range append([]model.Project{s.ownProject(j)}, p.required(j)...) {
-			if !slices.Contains(projects, needed) {
-				projects = append(projects, needed)
-			}
+		workspaces = append(append(workspaces, s.ownProject(j)), p.required(j)...)
+		roles = append(roles, j.RoleProjects()...)
+	}
+	var err error
+	if p.repositories, err = r.refsOf(ctx, s, workspaces); err == nil {
+		p.roles, err = r.refsOf(ctx, s, roles)
+	}
+	return err
+}
+
+// refsOf asks about each of the projects once.
+func (r *Reconciler) refsOf(ctx context.Context, s *scope, projects []model.Project) (repositories, error) {
+	var each []model.Project
+	for _, project := range projects {
+		if !slices.Contains(each, project) {
+			each = append(each, project)
 		}
 	}
 	since := r.Now()
 	if s.entry.Since != nil {
 		since = s.entry.Since.Time
 	}
-	p.repositories = make(repositories, len(projects))
+	out := make(repositories, len(each))
 	g, ctx := errgroup.WithContext(ctx)
-	for n, project := range projects {
+	for n, project := range each {
 		g.Go(func() (err error) {
-			p.repositories[n], err = r.asked.refs(ctx, r, project, since)
+			out[n], err = r.asked.refs(ctx, r, project, since)
 			return err
 		})
 	}
-	return g.Wait()
+	return out, g.Wait()
 }
 
 func (s *scope) ownProject(j *jobgraph.Job) model.Project {
@@ -78,7 +91,7 @@ func (s *scope) checkouts(p *prepared, j *jobgraph.Job) ([]gozer.Checkout, error
 			continue
 		}
 		st := p.repositories.of(project)
-		wish := repostate.Wish{Override: j.Overrides(project), Branch: own.Branch, Default: p.defaultBranch(project)}
+		wish := p.wish(j, project, own.Branch)
 		if project == s.ownProject(j) {
 			wish.Ref = own.Ref
 		}
@@ -101,6 +114,52 @@ func (s *scope) checkouts(p *prepared, j *jobgraph.Job) ([]gozer.Checkout, error
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// wish is what a job wants to be checked out of a project.
+func (p *prepared) wish(j *jobgraph.Job, project model.Project, branch string) repostate.Wish {
+	return repostate.Wish{Override: j.Overrides(project), Branch: branch, Default: p.defaultBranch(project)}
+}
+
+// roleRef is what is checked out of a repository with roles: of that which has
+// the playbook what the playbook is from, of others what the workspace would have.
+func (s *scope) roleRef(p *prepared, j *jobgraph.Job, pb jobgraph.Playbook, role layout.Role) string {
+	if role.Project == pb.Origin.Project {
+		return "refs/heads/" + pb.Origin.Branch
+	}
+	return p.roles.of(role.Project.Project).Checkout(p.wish(j, role.Project.Project, s.item.Spec.Changes[j.Change].Branch))
+}
+
+// rolesOf are the repositories in which a playbook finds roles.
+func (s *scope) rolesOf(b *gozer.BuildSet, p *prepared, j *jobgraph.Job, pb jobgraph.Playbook) []gozer.PlaybookRole {
+	var out []gozer.PlaybookRole
+	for _, role := range pb.Roles {
+		frozen := gozer.PlaybookRole{Project: convert.ProjectRef(role.Project.Project), Name: role.Name, Implicit: role.Implicit}
+		ref := s.roleRef(p, j, pb, role)
+		if tag, ok := model.TagOfRef(ref); ok {
+			frozen.Tag, frozen.Commit = tag, p.roles.of(role.Project.Project).Tag(tag)
+		} else {
+			frozen.Branch = strings.TrimPrefix(ref, "refs/heads/")
+			frozen.Commit = commitAt(b, role.Project.Project, frozen.Branch, pb.Origin.Project.Trusted)
+		}
+		out = append(out, frozen)
+	}
+	return out
+}
+
+// keepTags puts repositories whose roles are taken at a tag among those that are
+// published whole.
+func (s *scope) keepTags(p *prepared) {
+	for _, j := range p.jobs {
+		for _, pb := range j.AnsiblePlaybooks() {
+			for _, role := range pb.Roles {
+				project := role.Project.Project
+				if _, ok := model.TagOfRef(s.roleRef(p, j, pb, role)); ok && p.repositories.of(project) == nil {
+					p.repositories = append(p.repositories, *p.roles.of(project))
+				}
+			}
+		}
+	}
 }
 
 // defaultBranch that the configuration names; empty if it leaves that to the host.

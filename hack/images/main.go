@@ -23,8 +23,9 @@ import (
 )
 
 // packages are in every image but pause: what builds of Zuul jobs expect of a
-// node, and what the executor runs.
-const packages = "ca-certificates,git,openssh-client,python3,rsync"
+// node, and what the executor runs. Ansible, which only one image needs, is in the
+// layer of all: one system is made, and imported, in half the time of two.
+const packages = "ansible,ca-certificates,git,openssh-client,python3,rsync"
 
 // users are who runs in the images: Gozer itself, and jobs on nodes.
 var users = []rootfs.User{
@@ -123,12 +124,14 @@ func build(o options, base oci.FileLayer) ([]oci.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		gozer, err := oci.Build("docker.io/local/gozer:dev",
-			v1.Config{User: "65532:65532", Env: append(env, "HOME=/home/gozer"), Entrypoint: []string{"/usr/local/bin/gozer"}}, base, program)
-		if err != nil {
-			return nil, err
+		for _, name := range []string{"gozer", "gozer-ansible"} {
+			image, err := oci.Build("docker.io/local/"+name+":dev",
+				v1.Config{User: "65532:65532", Env: append(env, "HOME=/home/gozer"), Entrypoint: []string{"/usr/local/bin/gozer"}}, base, program)
+			if err != nil {
+				return nil, err
+			}
+			images = append(images, image)
 		}
-		images = append(images, gozer)
 	}
 	if o.pause == "" {
 		return images, nil

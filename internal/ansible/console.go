@@ -107,7 +107,7 @@ func itemLines(e Event) []string {
 			return append(out, e.say(status, fmt.Sprintf("%s Result: %s", about, text(e.Result["rc"])))...)
 		}
 		if delta, ok := e.Result["delta"].(string); ok {
-			about += " Runtime: " + delta
+			status, about = "ok", about+" Runtime: "+delta
 		}
 		return append(out, e.say(status, about)...)
 	}

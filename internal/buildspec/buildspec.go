@@ -8,6 +8,8 @@ package buildspec
 
 import (
 	"encoding/json"
+	"path"
+	"slices"
 
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -23,6 +25,24 @@ const (
 	SecretsFile   = SecretsDir + "/secrets.json"
 	OutcomeFile   = "/dev/termination-log"
 	WorkDir       = "/work" // an emptyDir
+)
+
+// Where things lie in an executor Pod that runs Ansible, in all of its
+// containers that have them at all.
+const (
+	TrustedDir   = "/gozer/trusted"   // repositories of trusted playbooks and their roles
+	UntrustedDir = "/gozer/untrusted" // those of the others
+	AnsibleDir   = "/gozer/ansible"   // configuration, inventories, plugins
+	RunnersDir   = "/run/gozer"       // a directory for each container, and that of the SSH agent
+	RunnerSocket = "runner.sock"      // of a container, in its directory
+)
+
+// Containers of an executor Pod that run playbooks; also the names of their directories.
+const (
+	RunnerTrusted   = "trusted"
+	RunnerUntrusted = "untrusted"
+	// SSHAgentDir is the directory of the SSH agent's socket.
+	SSHAgentDir = "agent"
 )
 
 // Where things lie in a node Pod.
@@ -78,7 +98,31 @@ type Spec struct {
 
 	Nodes []Node         `json:"nodes"`
 	Vars  map[string]any `json:"vars,omitempty"`
+	// ExtraVars, HostVars by host and GroupVars by group are for Ansible only.
+	ExtraVars map[string]any            `json:"extraVars,omitempty"`
+	HostVars  map[string]map[string]any `json:"hostVars,omitempty"`
+	GroupVars map[string]map[string]any `json:"groupVars,omitempty"`
+	// PostReview pipelines run what was reviewed.
+	PostReview bool `json:"postReview,omitempty"`
+	// Tags of the job (Zuul: jobtags).
+	Tags []string `json:"tags,omitempty"`
 }
+
+// Ansible says whether the build runs a playbook of Ansible.
+func (s *Spec) Ansible() bool { return slices.ContainsFunc(s.Playbooks(), Playbook.Ansible) }
+
+// Scripts says whether the build runs a script.
+func (s *Spec) Scripts() bool {
+	return slices.ContainsFunc(s.Playbooks(), func(p Playbook) bool { return !p.Ansible() })
+}
+
+// Trusted says whether the build runs a trusted playbook of Ansible.
+func (s *Spec) Trusted() bool {
+	return slices.ContainsFunc(s.Playbooks(), func(p Playbook) bool { return p.Trusted && p.Ansible() })
+}
+
+// Playbooks are all that the build runs, in order.
+func (s *Spec) Playbooks() []Playbook { return slices.Concat(s.PreRun, s.Run, s.PostRun) }
 
 // Change is the change as jobs see it (the `zuul.*` variables of FEATURES 5.2).
 type Change struct {
@@ -105,7 +149,7 @@ type Checkout struct {
 	Required bool `json:"required,omitempty"`
 }
 
-// Playbook is one thing to run: a script on the first node.
+// Playbook is one thing to run: a playbook of Ansible, or a script on the first node.
 type Playbook struct {
 	// Path inside the repository, e.g. "ci/test.sh".
 	Path    string        `json:"path"`
@@ -115,6 +159,35 @@ type Playbook struct {
 	Trusted bool          `json:"trusted,omitempty"`
 	// Secrets that this playbook gets; they are in the SecretsFile.
 	Secrets []PlaybookSecret `json:"secrets,omitempty"`
+	// Roles are the repositories in which the playbook finds roles, in order.
+	Roles []Role `json:"roles,omitempty"`
+	// Nesting is how far the definition with this playbook is from the base job. A
+	// post-run playbook runs when as much of pre-run was begun.
+	Nesting int `json:"nesting,omitempty"`
+	// Cleanup playbooks run whatever happened, and do not count.
+	Cleanup bool `json:"cleanup,omitempty"`
+}
+
+// Ansible says whether it is a playbook of Ansible; anything else is a script.
+func (p Playbook) Ansible() bool { return IsAnsible(p.Path) }
+
+// IsAnsible tells playbooks of Ansible by their names.
+func IsAnsible(file string) bool {
+	ext := path.Ext(file)
+	return ext == ".yaml" || ext == ".yml"
+}
+
+// Role is a repository with roles, or one that is a role.
+type Role struct {
+	Project model.Project `json:"project"`
+	// Branch that is checked out, or else the Tag; Commit is where it is.
+	Branch string `json:"branch,omitempty"`
+	Tag    string `json:"tag,omitempty"`
+	Commit string `json:"commit"`
+	// Name of the role that the repository is, if it is one.
+	Name string `json:"name"`
+	// Implicit roles may be missing: the repository only defines the job.
+	Implicit bool `json:"implicit,omitempty"`
 }
 
 // PlaybookSecret names a secret, and says under which name the playbook gets it.

@@ -146,38 +146,61 @@ func BranchState(s mergeplan.State) gozer.BranchState {
 	return gozer.BranchState{Project: ProjectRef(s.Project), Branch: s.Branch, Base: s.Base, Commit: s.Commit, Tree: s.Tree}
 }
 
-// FrozenJob for a Build; commitOf gives the commit from which a playbook is
-// taken, required are the projects that the job requires.
-func FrozenJob(j *jobgraph.Job, commitOf func(jobgraph.Playbook) string, required []model.Project, checkouts []gozer.Checkout) (gozer.FrozenJob, error) {
+// Freezing is what a frozen job has besides the job of the graph.
+type Freezing struct {
+	// CommitOf gives the commit from which a playbook is taken, RolesOf the
+	// repositories in which it finds roles.
+	CommitOf func(jobgraph.Playbook) string
+	RolesOf  func(jobgraph.Playbook) []gozer.PlaybookRole
+	// Required are the projects that the job requires.
+	Required  []model.Project
+	Checkouts []gozer.Checkout
+	// PostReview is that of the pipeline.
+	PostReview bool
+}
+
+// FrozenJob for a Build.
+func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 	playbooks := func(in []jobgraph.Playbook) []gozer.Playbook {
 		var out []gozer.Playbook
 		for _, p := range in {
-			out = append(out, gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Origin.Project.Project), Branch: p.Origin.Branch, Trusted: p.Origin.Project.Trusted, Commit: commitOf(p),
-				Secrets: playbookSecrets(p.Secrets)})
+			frozen := gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Origin.Project.Project), Branch: p.Origin.Branch, Trusted: p.Origin.Project.Trusted, Commit: with.CommitOf(p),
+				Secrets: playbookSecrets(p.Secrets), Nesting: int32(p.NestingLevel), Cleanup: p.Cleanup}
+			if p.Ansible() {
+				frozen.Roles = with.RolesOf(p)
+			}
+			out = append(out, frozen)
 		}
 		return out
 	}
 	f := gozer.FrozenJob{
 		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
-		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.PostRun), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: checkouts,
+		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.After()), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: with.Checkouts,
+		Tags: j.Tags, PostReview: with.PostReview,
 	}
 	f.SuccessMessage, f.FailureMessage = Cut(or(j.SuccessMessage, ""), maxMessage), Cut(or(j.FailureMessage, ""), maxMessage)
 	if f.Run == nil {
 		f.Run = []gozer.Playbook{}
 	}
 	var err error
-	if f.Secrets, err = secretsOf(j.PreRun, j.Run, j.PostRun); err != nil {
+	if f.Secrets, err = secretsOf(j.Playbooks()); err != nil {
 		return f, err
 	}
-	for _, p := range required {
+	for _, p := range with.Required {
 		f.RequiredProjects = append(f.RequiredProjects, ProjectRef(p))
 	}
-	if len(j.Vars) > 0 {
-		raw, err := json.Marshal(j.Vars)
+	for _, v := range []struct {
+		vars map[string]any
+		to   **apiextensionsv1.JSON
+	}{{j.Vars, &f.Vars}, {j.ExtraVars, &f.ExtraVars}, {j.HostVars, &f.HostVars}, {j.GroupVars, &f.GroupVars}} {
+		if len(v.vars) == 0 {
+			continue
+		}
+		raw, err := json.Marshal(v.vars)
 		if err != nil {
 			return f, fmt.Errorf("the variables of job %s cannot be stored: %w", j.Name, err)
 		}
-		f.Vars = &apiextensionsv1.JSON{Raw: raw}
+		*v.to = &apiextensionsv1.JSON{Raw: raw}
 	}
 	return f, nil
 }

@@ -57,13 +57,20 @@ func job() *jobgraph.Job {
 		PreRun:   []jobgraph.Playbook{playbook("login.sh", config, registry), playbook("prepare.sh", config)},
 		Run: []jobgraph.Playbook{playbook("ci/deploy.sh", web,
 			jobgraph.Secret{Alias: "token", Def: token, Project: web}, jobgraph.Secret{Alias: "same", Def: token, Project: web})},
-		PostRun: []jobgraph.Playbook{playbook("logout.sh", config, registry)},
+		PostRun:    []jobgraph.Playbook{playbook("logout.sh", config, registry), playbook("playbooks/report.yaml", web)},
+		CleanupRun: []jobgraph.Playbook{playbook("playbooks/tidy.yaml", config)},
+		ExtraVars:  map[string]any{"extra": 1}, HostVars: map[string]any{"node": map[string]any{"a": "b"}}, GroupVars: map[string]any{"web": map[string]any{"c": "d"}},
+		Tags: []string{"all", "fast"},
 	}
 }
 
+func roles(p jobgraph.Playbook) []gozer.PlaybookRole {
+	return []gozer.PlaybookRole{{Project: convert.ProjectRef(p.Origin.Project.Project), Branch: "main", Commit: "roles-of-" + p.Path, Name: "roles", Implicit: true}}
+}
+
 func TestFrozenJob(t *testing.T) {
-	f, err := convert.FrozenJob(job(), func(p jobgraph.Playbook) string { return "commit-of-" + p.Path }, []model.Project{project("acme/lib", false).Project},
-		[]gozer.Checkout{{Project: convert.ProjectRef(project("acme/web", false).Project), Branch: "main"}, {Project: convert.ProjectRef(project("acme/lib", false).Project), Tag: "v1", Commit: "abc"}})
+	f, err := convert.FrozenJob(job(), convert.Freezing{CommitOf: func(p jobgraph.Playbook) string { return "commit-of-" + p.Path }, RolesOf: roles, Required: []model.Project{project("acme/lib", false).Project},
+		Checkouts: []gozer.Checkout{{Project: convert.ProjectRef(project("acme/web", false).Project), Branch: "main"}, {Project: convert.ProjectRef(project("acme/lib", false).Project), Tag: "v1", Commit: "abc"}}, PostReview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +95,7 @@ func TestFrozenJob(t *testing.T) {
 
 // What is decrypted is what stood in the file, through the custom resource.
 func TestSecretData(t *testing.T) {
-	f, err := convert.FrozenJob(job(), func(jobgraph.Playbook) string { return "" }, nil, nil)
+	f, err := convert.FrozenJob(job(), convert.Freezing{CommitOf: func(jobgraph.Playbook) string { return "" }, RolesOf: roles})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +143,7 @@ func TestSecretDataOfAnyForm(t *testing.T) {
 func TestSecretThatCannotBeStored(t *testing.T) {
 	j := job()
 	j.PreRun[0].Secrets[0].Def.Value.Data["user"] = func() {}
-	_, err := convert.FrozenJob(j, func(jobgraph.Playbook) string { return "" }, nil, nil)
+	_, err := convert.FrozenJob(j, convert.Freezing{CommitOf: func(jobgraph.Playbook) string { return "" }, RolesOf: roles})
 	if err == nil || !strings.HasPrefix(err.Error(), "the secret registry cannot be stored") {
 		t.Errorf("%v", err)
 	}

@@ -19,23 +19,21 @@ const encryptedKey = "pkcs1-oaep"
 
 // secretsOf lists the secrets of some playbooks, each once: playbooks of one
 // definition have the same ones. Names are unique in a layout.
-func secretsOf(lists ...[]jobgraph.Playbook) ([]gozer.FrozenSecret, error) {
+func secretsOf(playbooks []jobgraph.Playbook) ([]gozer.FrozenSecret, error) {
 	var out []gozer.FrozenSecret
 	seen := map[string]bool{}
-	for _, list := range lists {
-		for _, p := range list {
-			for _, s := range p.Secrets {
-				name := s.Def.Value.Name
-				if seen[name] {
-					continue
-				}
-				seen[name] = true
-				raw, err := json.Marshal(encryptedJSON(s.Def.Value.Data))
-				if err != nil {
-					return nil, fmt.Errorf("the secret %s cannot be stored: a value of it is none that JSON has", name)
-				}
-				out = append(out, gozer.FrozenSecret{Name: name, Project: ProjectRef(s.Project.Project), Data: apiextensionsv1.JSON{Raw: raw}})
+	for _, p := range playbooks {
+		for _, s := range p.Secrets {
+			name := s.Def.Value.Name
+			if seen[name] {
+				continue
 			}
+			seen[name] = true
+			raw, err := json.Marshal(encryptedJSON(s.Def.Value.Data))
+			if err != nil {
+				return nil, fmt.Errorf("the secret %s cannot be stored: a value of it is none that JSON has", name)
+			}
+			out = append(out, gozer.FrozenSecret{Name: name, Project: ProjectRef(s.Project.Project), Data: apiextensionsv1.JSON{Raw: raw}})
 		}
 	}
 	return out, nil

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,7 +25,9 @@ const (
 
 // git fetches repositories; what is in them is from strangers.
 type git struct {
-	workDir string
+	// place is the directory of a checkout, home one for git's own use.
+	place   func(checkout) string
+	home    string
 	baseURL string
 	token   string
 	// authority is a file with the certificate that the server is checked with;
@@ -63,7 +64,7 @@ var (
 )
 
 func (g *git) fetch(ctx context.Context, c checkout) error {
-	dir := filepath.Join(g.workDir, filepath.FromSlash(c.dir))
+	dir := g.place(c)
 	source, err := repoURL(g.baseURL, c.project.Canonical())
 	if err != nil {
 		return err
@@ -183,7 +184,7 @@ func (g *git) env(withToken bool) []string {
 		config = append(config, [2]string{"http." + g.baseURL + ".extraHeader", "Authorization: Basic " + basic})
 	}
 	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + g.workDir, "LC_ALL=C",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + g.home, "LC_ALL=C",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_PROTOCOL_FROM_USER=0",
 		fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(config)),

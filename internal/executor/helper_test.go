@@ -83,8 +83,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, dir: t.TempDir(), out: newWatcher()}
 	w.home = filepath.Join(w.dir, "home of the node") // a home that needs quoting
 	work := filepath.Join(w.dir, "work")
-	if err := os.Mkdir(work, 0o700); err != nil {
-		t.Fatal(err)
+	private := filepath.Join(w.dir, "private")
+	for _, dir := range []string{work, private} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -94,7 +97,7 @@ func newWorld(t *testing.T) *world {
 	w.opts = Options{
 		SpecFile: filepath.Join(w.dir, "spec.json"), OutcomeFile: filepath.Join(w.dir, "outcome"),
 		ClientKeyFile: w.write("client_key", clientPEM), GitTokenFile: w.write("git_token", []byte(gitToken+"\n")),
-		LogTokenFile: filepath.Join(w.dir, "log_token"), WorkDir: work, AgentBinary: self, Stdout: w.out,
+		LogTokenFile: filepath.Join(w.dir, "log_token"), WorkDir: work, PrivateDir: private, AgentBinary: self, RunnerBinary: self, Stdout: w.out,
 		GitBackoff:  Backoff{First: time.Millisecond, Max: 10 * time.Millisecond, Attempts: 5},
 		NodeTimeout: 10 * time.Second, KillGrace: 300 * time.Millisecond,
 		LogInterval: 10 * time.Millisecond, LogBackoff: 20 * time.Millisecond, LogGiveUp: 20 * time.Second,

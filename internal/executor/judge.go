@@ -22,11 +22,14 @@ const (
 	timedOut
 	lost
 	stopped
+	// unreachable is a node that a playbook of Ansible did not reach: the others
+	// may still have something to tell.
+	unreachable
 )
 
 // banner is Zuul's word for it in the console.
 func (h how) banner() string {
-	return [...]string{"RESULT_NORMAL", "RESULT_TIMED_OUT", "RESULT_UNREACHABLE", "RESULT_ABORTED"}[h]
+	return [...]string{"RESULT_NORMAL", "RESULT_TIMED_OUT", "RESULT_UNREACHABLE", "RESULT_ABORTED", "RESULT_UNREACHABLE"}[h]
 }
 
 // ended is what became of one playbook.
@@ -43,6 +46,9 @@ type ended struct {
 	failure string
 }
 
+// over says that nothing more can be run.
+func (e ended) over() bool { return e.how == lost || e.how == stopped }
+
 func (e ended) ok() bool { return e.how == exited && e.code == 0 && e.signal == "" }
 
 const stoppedReason = "the executor was stopped before the build had ended"
@@ -50,12 +56,12 @@ const stoppedReason = "the executor was stopped before the build had ended"
 // judge is pure: the outcome so far and how one playbook of a phase ended give
 // the outcome after it.
 func judge(sofar buildspec.Outcome, phase string, e ended) buildspec.Outcome {
-	if e.ok() || phase == phasePost && sofar.Result != model.Success {
+	if e.ok() || phase == phasePost && sofar.Result != model.Success && e.how != unreachable {
 		return sofar
 	}
 	out := buildspec.Outcome{FirstFailure: e.failure, ExitCode: e.code, Reason: e.reason(phase)}
 	switch {
-	case e.how == lost || e.how == stopped:
+	case e.over() || e.how == unreachable:
 		return buildspec.Outcome{Result: model.Retry, Reason: out.Reason}
 	case phase == phasePre:
 		out.Result = model.Retry
@@ -71,7 +77,7 @@ func judge(sofar buildspec.Outcome, phase string, e ended) buildspec.Outcome {
 
 func (e ended) reason(phase string) string {
 	switch {
-	case e.how == lost && e.why != "":
+	case e.why != "":
 		return e.why
 	case e.how == lost:
 		return fmt.Sprintf("the connection to node %s broke while %s ran in %s: the node, or its container, is gone", e.node, e.playbook, phase)

@@ -39,11 +39,12 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close emits what has no end of line.
-func (w *lineWriter) Close() {
+// Close emits what has no end of line. It does not fail.
+func (w *lineWriter) Close() error {
 	if len(w.buf) > 0 {
 		w.flush()
 	}
+	return nil
 }
 
 func (w *lineWriter) flush() {

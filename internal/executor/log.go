@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// logFile is the name of the log.
+const logFile = "job-output.txt"
+
 const (
 	// logTime is the form of Zuul's console.
 	logTime = "2006-01-02 15:04:05.000000"
@@ -44,7 +47,7 @@ func newBuildLog(path string, limit int64, out io.Writer, now func() time.Time) 
 func (l *buildLog) printf(format string, args ...any) {
 	w := l.lines(func(line string) { l.line(line, l.limit+ownReserve) })
 	fmt.Fprintf(w, format, args...)
-	w.Close()
+	_ = w.Close()
 }
 
 // lines makes lines of a stream that are safe to be written to the log.

@@ -19,8 +19,13 @@ type Options struct {
 	SecretsFile   string
 	OutcomeFile   string
 	WorkDir       string
-	// AgentBinary is where gozer lies on the nodes.
-	AgentBinary string
+	// TrustedDir, UntrustedDir, AnsibleDir and RunnersDir default to those of buildspec.
+	TrustedDir, UntrustedDir, AnsibleDir, RunnersDir string
+	// PrivateDir is for this process alone; default the directory for temporary files.
+	PrivateDir string
+	// AgentBinary is where gozer lies on the nodes, RunnerBinary where it lies in
+	// the containers that run Ansible; default "gozer".
+	AgentBinary, RunnerBinary string
 
 	// Stdout takes the same lines as the log; default os.Stdout.
 	Stdout io.Writer
@@ -40,6 +45,11 @@ type Options struct {
 	// NodeKeepAlive is how often a node is asked whether it is there; it is
 	// lost after three intervals without an answer. Default 15 s.
 	NodeKeepAlive time.Duration
+	// RunnerTimeout is how long the containers for Ansible may take to start; default 10 minutes.
+	RunnerTimeout time.Duration
+	// SetupTimeout bounds what is done before the first playbook of Ansible:
+	// reaching all nodes, and evaluating the variables; default 60 s.
+	SetupTimeout time.Duration
 	// KillGrace is the time between SIGTERM and SIGKILL for what runs on a node; default 5 s.
 	KillGrace time.Duration
 
@@ -63,12 +73,20 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.SecretsFile, buildspec.SecretsFile)
 	setDefault(&o.OutcomeFile, buildspec.OutcomeFile)
 	setDefault(&o.WorkDir, buildspec.WorkDir)
+	setDefault(&o.TrustedDir, buildspec.TrustedDir)
+	setDefault(&o.UntrustedDir, buildspec.UntrustedDir)
+	setDefault(&o.AnsibleDir, buildspec.AnsibleDir)
+	setDefault(&o.RunnersDir, buildspec.RunnersDir)
+	setDefault(&o.PrivateDir, os.TempDir())
 	setDefault(&o.AgentBinary, buildspec.AgentBinary)
+	setDefault(&o.RunnerBinary, "gozer")
 	setDefault(&o.GitBackoff, Backoff{First: time.Second, Max: 30 * time.Second, Attempts: 12})
 	setDefault(&o.GitTimeout, 10*time.Minute)
 	setDefault(&o.FetchTimeout, 30*time.Minute)
 	setDefault(&o.NodeTimeout, time.Minute)
 	setDefault(&o.NodeKeepAlive, 15*time.Second)
+	setDefault(&o.RunnerTimeout, 10*time.Minute)
+	setDefault(&o.SetupTimeout, time.Minute)
 	setDefault(&o.KillGrace, 5*time.Second)
 	setDefault(&o.MaxLogBytes, 64<<20)
 	setDefault(&o.LogInterval, time.Second)

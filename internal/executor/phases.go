@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -17,11 +19,12 @@ import (
 // afterKill is how long a killed playbook may take to be reported as ended.
 const afterKill = 2 * time.Second
 
-// phases runs all playbooks on the first node:
+// phases runs all playbooks:
 //
 //	pre-run, run   until one fails, under one timeout
-//	post-run       every one, each under its own, whatever came before;
-//	               not when the node is gone or the executor is stopped
+//	post-run       every one, each under its own, whatever came before, but not
+//	               those of definitions whose pre-run was not reached; none when
+//	               the node is gone or the executor is stopped
 func (b *build) phases(ctx context.Context) buildspec.Outcome {
 	out := buildspec.Outcome{Result: model.Success}
 	main, cancel := withSeconds(ctx, b.spec.TimeoutSeconds)
@@ -30,32 +33,54 @@ func (b *build) phases(ctx context.Context) buildspec.Outcome {
 		name  string
 		steps []step
 	}{{phasePre, b.plan.preRun}, {phaseRun, b.plan.run}} {
-		for _, st := range phase.steps {
-			e := b.playbook(ctx, main, phase.name, st, true)
+		for n, st := range phase.steps {
+			e := b.playbook(ctx, main, turn{phase.name, n, st, true, false})
 			out = judge(out, phase.name, e)
-			if e.how == lost || e.how == stopped {
+			if e.over() {
 				return out
 			}
 			if !e.ok() {
-				return b.postRun(ctx, out)
+				reached := math.MaxInt
+				if phase.name == phasePre {
+					out = b.noRetry(out)
+					reached = st.playbook.Nesting
+				}
+				return b.postRun(ctx, out, reached)
 			}
 		}
 	}
-	return b.postRun(ctx, out)
+	return b.postRun(ctx, out, math.MaxInt)
 }
 
-func (b *build) postRun(ctx context.Context, out buildspec.Outcome) buildspec.Outcome {
+func (b *build) postRun(ctx context.Context, out buildspec.Outcome, reached int) buildspec.Outcome {
 	success := out.Result == model.Success
-	for _, st := range b.plan.after {
+	for n, st := range b.plan.after {
+		if st.playbook.Nesting > reached {
+			b.log.printf("Not running %s: what it belongs to was not reached", st.playbook.Path)
+			continue
+		}
 		post, cancel := withSeconds(ctx, b.spec.PostTimeoutSeconds)
-		e := b.playbook(ctx, post, phasePost, st, success)
+		retry := out.Result == model.Retry && b.spec.Attempt < b.spec.MaxAttempts
+		e := b.playbook(ctx, post, turn{phasePost, n, st, success, retry})
 		cancel()
-		out = judge(out, phasePost, e)
-		if e.how == lost || e.how == stopped {
+		if !st.playbook.Cleanup || e.over() {
+			out = judge(out, phasePost, e)
+		}
+		if e.over() {
 			break
 		}
 	}
 	return out
+}
+
+// turn is one playbook when it is its turn.
+type turn struct {
+	phase string
+	// index counts the playbooks of the phase.
+	index int
+	step
+	// success says that all went well so far, willRetry that there is another attempt.
+	success, willRetry bool
 }
 
 // withSeconds is a context with a time limit; 0 is none.
@@ -66,65 +91,73 @@ func withSeconds(ctx context.Context, seconds int64) (context.Context, context.C
 	return context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 }
 
-// playbook runs one script. ctx ends when the executor is stopped, limit also
+// playbook runs one playbook. ctx ends when the executor is stopped, limit also
 // when the time is up.
-func (b *build) playbook(ctx, limit context.Context, phase string, st step, success bool) ended {
-	p := st.playbook
-	trust := "untrusted"
+func (b *build) playbook(ctx, limit context.Context, t turn) ended {
+	p := t.playbook
+	trust := buildspec.RunnerUntrusted
 	if p.Trusted {
-		trust = "trusted"
+		trust = buildspec.RunnerTrusted
 	}
 	where := fmt.Sprintf("[%s : %s/%s@%s]", trust, p.Project.Canonical(), p.Path, p.Branch)
-	b.log.printf("%s START: %s", strings.ToUpper(phase), where)
-	e := b.remote(ctx, limit, phase, st, success)
-	e.playbook, e.node = p.Path, b.nodes[0].Name
+	b.log.printf("%s START: %s", strings.ToUpper(t.phase), where)
+	b.showLog()
+	var e ended
+	if p.Ansible() {
+		e = b.runAnsible(ctx, limit, t)
+	} else {
+		e = b.remote(ctx, limit, t)
+		e.node = b.nodes[0].Name
+	}
+	e.playbook = p.Path
 	if e.ok() {
 		e.failure = ""
 	} else {
-		b.log.printf("%s", e.reason(phase))
+		b.log.printf("%s", e.reason(t.phase))
 	}
-	b.log.printf("%s END %s: %s", strings.ToUpper(phase), e.how.banner(), where)
+	b.log.printf("%s END %s: %s", strings.ToUpper(t.phase), e.how.banner(), where)
 	return e
 }
 
 // remote gives the script its secrets, for as long as it runs, and runs it.
-func (b *build) remote(ctx, limit context.Context, phase string, st step, success bool) ended {
+func (b *build) remote(ctx, limit context.Context, t turn) ended {
 	if limit.Err() != nil {
 		return ended{how: cutShort(ctx)}
 	}
 	n := b.nodes[0]
-	env := scriptEnv(b.spec, n.Home, phase, success)
-	if len(st.playbook.Secrets) > 0 {
-		file, err := b.giveSecrets(limit, n, st.playbook)
+	env := scriptEnv(b.spec, n.Home, t.phase, t.success)
+	if len(t.playbook.Secrets) > 0 {
+		file, err := b.giveSecrets(limit, n.client, b.opts.AgentBinary, t.playbook, secretsFor)
 		switch {
 		case err != nil && limit.Err() != nil:
 			return ended{how: cutShort(ctx)}
 		case err != nil:
-			return ended{how: lostOrStopped(ctx), why: fmt.Sprintf("node %s could not take the secrets of %s: %v", n.Name, st.playbook.Path, err)}
+			return ended{how: lostOrStopped(ctx), why: fmt.Sprintf("node %s could not take the secrets of %s: %v", n.Name, t.playbook.Path, err)}
 		}
-		defer b.takeBack(file, n)
+		defer b.takeBack(file, "node "+n.Name)
 		env = append(env, envVar{secretsEnv, file.path})
 	}
-	return b.script(ctx, limit, st, env)
+	out := &output{log: b.log}
+	e := b.session(ctx, limit, n.client, env, t.command(n.Home, b.executable[t.script()]), b.log.lines(out.line), b.log.lines(out.line))
+	e.failure = out.failure()
+	return e
 }
 
-func (b *build) script(ctx, limit context.Context, st step, env []envVar) ended {
-	n := b.nodes[0]
-	s, err := n.client.NewSession()
+// session runs a command where client leads to, and closes both streams at its end.
+func (b *build) session(ctx, limit context.Context, client *ssh.Client, env []envVar, command string, stdout, stderr io.WriteCloser) ended {
+	s, err := client.NewSession()
 	if err != nil {
 		return ended{how: lostOrStopped(ctx)}
 	}
 	defer s.Close()
 	for _, v := range env {
 		if err := s.Setenv(v.name, v.value); err != nil {
-			b.log.printf("the node did not take the variable %s: %v", v.name, err)
+			b.log.printf("the variable %s was not taken: %v", v.name, err)
 			return ended{how: lostOrStopped(ctx)}
 		}
 	}
-	out := &output{log: b.log}
-	stdout, stderr := b.log.lines(out.line), b.log.lines(out.line)
 	s.Stdout, s.Stderr = stdout, stderr
-	if err := s.Start(st.command(n.Home, b.executable[st.script()])); err != nil {
+	if err := s.Start(command); err != nil {
 		return ended{how: lostOrStopped(ctx)}
 	}
 	done := make(chan error, 1)
@@ -134,16 +167,13 @@ func (b *build) script(ctx, limit context.Context, st step, env []envVar) ended 
 		stderr.Close()
 		done <- err
 	}()
-	var e ended
 	select {
 	case err := <-done:
-		e = endOf(ctx, err)
+		return endOf(ctx, err)
 	case <-limit.Done():
-		e = ended{how: cutShort(ctx)}
 		b.kill(ctx, s, done)
+		return ended{how: cutShort(ctx)}
 	}
-	e.failure = out.failure()
-	return e
 }
 
 // endOf tells a command that ended from a node that did.
@@ -203,6 +233,13 @@ func (o *output) line(s string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.finder.add(s)
+}
+
+// next forgets what was put out so far: another task begins.
+func (o *output) next() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.finder = failureFinder{}
 }
 
 func (o *output) failure() string {

@@ -22,18 +22,43 @@ type checkout struct {
 	commit      string
 	// whole repositories have all their branches and tags, others just the branch.
 	whole bool
-	// dir is where it lies below the work directory here and the home there.
-	dir string
+	// area is who sees it; dir is where it lies there. In the work directory that
+	// is also where it lies below the home of a node.
+	area area
+	dir  string
+}
+
+// area is a directory of the executor with repositories.
+type area int
+
+const (
+	areaWork area = iota
+	areaUntrusted
+	areaTrusted
+)
+
+// root of the area.
+func (o Options) root(a area) string {
+	return [...]string{o.WorkDir, o.UntrustedDir, o.TrustedDir}[a]
+}
+
+// path is where a checkout, or something in it, lies here.
+func (o Options) path(a area, dir string) string {
+	return filepath.Join(o.root(a), filepath.FromSlash(dir))
 }
 
 // name of what is checked out, for people.
 func (c checkout) name() string { return cmp.Or(c.branch, c.tag) }
 
-// step is one playbook with the place of its script, below the home.
+// step is one playbook with its place.
 type step struct {
 	playbook buildspec.Playbook
-	// repo is the directory of the checkout that has the script, cwd where it runs.
+	// area and repo are where the checkout is that has the playbook; a script's is
+	// in the work directory, and below the home of a node. cwd is where a script runs.
+	area      area
 	repo, cwd string
+	// roles are the directories of the repositories with roles, in the same area.
+	roles []string
 }
 
 // workspace is what the nodes get and what is run there.
@@ -65,12 +90,41 @@ func planWorkspace(s *buildspec.Spec) (workspace, error) {
 }
 
 func (w *workspace) place(p buildspec.Playbook, changed model.Project) step {
+	if p.Ansible() {
+		st := step{playbook: p, area: areaUntrusted}
+		if p.Trusted {
+			st.area = areaTrusted
+		}
+		st.repo = w.apart(st.area, checkout{project: p.Project, branch: p.Branch, commit: p.Commit})
+		for _, r := range p.Roles {
+			st.roles = append(st.roles, w.apart(st.area, checkout{project: r.Project, branch: r.Branch, tag: r.Tag, commit: r.Commit}))
+		}
+		return st
+	}
 	st := step{playbook: p, repo: w.checkoutFor(p)}
 	st.cwd = st.repo
 	if !p.Trusted && p.Project.Canonical() == changed.Canonical() && w.has(srcDir(changed)) {
 		st.cwd = srcDir(changed)
 	}
 	return st
+}
+
+// apart is the directory of a checkout that only playbooks of Ansible use. It is
+// never the one in the workspace, which jobs may change.
+func (w *workspace) apart(a area, want checkout) string {
+	n := 0
+	for _, c := range w.checkouts {
+		if c.area != a {
+			continue
+		}
+		if c.project.Canonical() == want.project.Canonical() && c.commit == want.commit {
+			return c.dir
+		}
+		n++
+	}
+	want.area, want.dir = a, fmt.Sprintf("project_%d/%s", n, want.project.Canonical())
+	w.checkouts = append(w.checkouts, want)
+	return want.dir
 }
 
 func (w *workspace) has(dir string) bool {
@@ -94,7 +148,7 @@ func (w *workspace) checkoutFor(p buildspec.Playbook) string {
 		switch {
 		case strings.HasPrefix(c.dir, own):
 			n++
-		case p.Trusted || !strings.HasPrefix(c.dir, "src/"):
+		case p.Trusted || c.area != areaWork || !strings.HasPrefix(c.dir, "src/"):
 			continue
 		}
 		if same {
@@ -127,15 +181,21 @@ func (w *workspace) validate() error {
 		if !commitRE.MatchString(c.commit) {
 			return fmt.Errorf("project %s: %q is not a commit", c.project, c.commit)
 		}
-		if seen[c.dir] {
+		at := fmt.Sprint(c.area, c.dir)
+		if seen[at] {
 			return fmt.Errorf("project %s is in the workspace twice", c.project)
 		}
-		seen[c.dir] = true
+		seen[at] = true
 	}
 	for _, steps := range [][]step{w.preRun, w.run, w.after} {
 		for _, st := range steps {
 			if err := safePath(st.playbook.Path); err != nil {
 				return fmt.Errorf("playbook %q of %s: %w", st.playbook.Path, st.playbook.Project, err)
+			}
+			for _, r := range st.playbook.Roles {
+				if err := safePath(r.Name); err != nil || strings.Contains(r.Name, "/") {
+					return fmt.Errorf("role %q of %s: %w", r.Name, r.Project, errName)
+				}
 			}
 		}
 	}
@@ -155,9 +215,10 @@ func safePath(p string) error {
 	return nil
 }
 
-func validateNodes(nodes []buildspec.Node) error {
-	if len(nodes) == 0 {
-		return errors.New("the build has no node to run on")
+// validateNodes wants a node for scripts; playbooks of Ansible may have none.
+func validateNodes(nodes []buildspec.Node, scripts bool) error {
+	if len(nodes) == 0 && scripts {
+		return errors.New("the build has no node to run its scripts on")
 	}
 	for _, n := range nodes {
 		if !path.IsAbs(n.Home) || control.MatchString(n.Home) {

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ type build struct {
 	log     *buildLog
 
 	plan workspace
+	// ansible runs playbooks of Ansible; nil where the build has none.
+	ansible *ansibleRunners
 	// executable says of every script whether it is run by itself.
 	executable map[string]bool
 	nodes      []*node
@@ -72,7 +75,9 @@ func load(o Options) (*build, error) {
 	if err != nil {
 		return nil, fmt.Errorf("specification: %w", err)
 	}
-	if err := json.Unmarshal(raw, b.spec); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber() // large numbers of variables stay what they are
+	if err := d.Decode(b.spec); err != nil {
 		return nil, fmt.Errorf("specification %s: %w", o.SpecFile, err)
 	}
 	if b.gitToken, err = readToken(o.GitTokenFile); err != nil {
@@ -91,7 +96,7 @@ func load(o Options) (*build, error) {
 	if b.secrets, err = readSecrets(o.SecretsFile, b.spec); err != nil {
 		return nil, err
 	}
-	b.log, err = newBuildLog(filepath.Join(o.WorkDir, "job-output.txt"), o.MaxLogBytes, o.Stdout, o.Now)
+	b.log, err = newBuildLog(filepath.Join(o.PrivateDir, logFile), o.MaxLogBytes, o.Stdout, o.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +118,7 @@ type problem struct {
 // run has the order of things; see doc.go.
 func (b *build) run(ctx context.Context) buildspec.Outcome {
 	defer b.disconnect()
-	for _, do := range []func(context.Context) *problem{b.layOut, b.fetch, b.findScripts, b.connect, b.send} {
+	for _, do := range []func(context.Context) *problem{b.layOut, b.fetch, b.findPlaybooks, b.connect, b.send, b.startAnsible} {
 		p := do(ctx)
 		if ctx.Err() != nil {
 			return buildspec.Outcome{Result: model.Retry, Reason: stoppedReason}
@@ -135,7 +140,7 @@ func (b *build) layOut(context.Context) *problem {
 	b.log.printf("Build %s of job %s, attempt %d, in buildset %s", b.spec.Build, b.spec.Job, b.spec.Attempt, b.spec.BuildSet)
 	var err error
 	if b.plan, err = planWorkspace(b.spec); err == nil {
-		err = validateNodes(b.spec.Nodes)
+		err = validateNodes(b.spec.Nodes, b.spec.Scripts())
 	}
 	if err == nil && len(b.plan.run) == 0 { // nothing that passed would have been tested
 		err = fmt.Errorf("job %s has nothing to run: give it a `run` playbook", b.spec.Job)
@@ -152,7 +157,7 @@ func (b *build) fetch(ctx context.Context) *problem {
 		return &problem{model.Retry, err}
 	}
 	g := &git{
-		workDir: b.opts.WorkDir, baseURL: strings.TrimSuffix(b.spec.GitURL, "/"), token: b.gitToken, authority: authority,
+		place: func(c checkout) string { return b.opts.path(c.area, c.dir) }, home: b.opts.PrivateDir, baseURL: strings.TrimSuffix(b.spec.GitURL, "/"), token: b.gitToken, authority: authority,
 		timeout: b.opts.GitTimeout, backoff: b.opts.GitBackoff, logf: b.log.printf,
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, b.opts.FetchTimeout,
@@ -165,12 +170,11 @@ func (b *build) fetch(ctx context.Context) *problem {
 }
 
 // gitAuthority puts the authority's certificate into a file, which git needs.
-// Nodes do not get it: see sent.
 func (b *build) gitAuthority() (string, error) {
 	if b.spec.GitAuthority == "" {
 		return "", nil
 	}
-	path := filepath.Join(b.opts.WorkDir, "git-authority.pem")
+	path := filepath.Join(b.opts.PrivateDir, "git-authority.pem")
 	if err := os.WriteFile(path, []byte(b.spec.GitAuthority), 0o600); err != nil {
 		return "", fmt.Errorf("certificate authority of the merger: %w", err)
 	}
@@ -179,15 +183,17 @@ func (b *build) gitAuthority() (string, error) {
 
 func (st step) script() string { return st.repo + "/" + st.playbook.Path }
 
-// findScripts looks for every script before anything runs.
-func (b *build) findScripts(context.Context) *problem {
+// findPlaybooks looks for every playbook before anything runs.
+func (b *build) findPlaybooks(context.Context) *problem {
 	for _, steps := range [][]step{b.plan.preRun, b.plan.run, b.plan.after} {
 		for _, st := range steps {
-			x, err := st.isExecutable(b.opts.WorkDir)
+			x, err := st.isExecutable(b.opts.path(st.area, st.repo))
 			if err != nil {
 				return &problem{model.BuildError, err}
 			}
-			b.executable[st.script()] = x
+			if !st.playbook.Ansible() {
+				b.executable[st.script()] = x
+			}
 		}
 	}
 	return nil
@@ -210,7 +216,12 @@ func (b *build) connect(ctx context.Context) *problem {
 	return nil
 }
 
+// send gives nodes the workspace. Playbooks of Ansible do that themselves, where
+// they want it.
 func (b *build) send(ctx context.Context) *problem {
+	if !b.spec.Scripts() {
+		return nil
+	}
 	err := together(len(b.nodes), func(i int) error {
 		n := b.nodes[i]
 		b.log.printf("Sending the workspace to node %s (%s)", n.Name, n.Label)
@@ -246,6 +257,7 @@ func together(n int, do func(i int) error) error {
 }
 
 func (b *build) disconnect() {
+	b.ansible.close()
 	for _, n := range b.nodes {
 		_ = n.client.Close() // the build is over
 	}

@@ -97,11 +97,11 @@ func TestResults(t *testing.T) {
 		},
 		"no such script": {
 			files: map[string]file{"t": ok}, run: []string{"missing"},
-			want: buildspec.Outcome{Result: model.BuildError, Reason: "playbook missing cannot be run: there is no such script in acme/api on branch main, or it is a link that leads out of the repository"},
+			want: buildspec.Outcome{Result: model.BuildError, Reason: "playbook missing cannot be run: there is no such file in acme/api on branch main, or it is a link that leads out of the repository"},
 		},
 		"link out of the repository": {
 			files: map[string]file{"t": {link: "../../../../../../../../../../../bin/true"}}, run: []string{"t"},
-			want: buildspec.Outcome{Result: model.BuildError, Reason: "playbook t cannot be run: there is no such script in acme/api on branch main, or it is a link that leads out of the repository"},
+			want: buildspec.Outcome{Result: model.BuildError, Reason: "playbook t cannot be run: there is no such file in acme/api on branch main, or it is a link that leads out of the repository"},
 		},
 		"path out of the repository": {
 			files: map[string]file{"t": ok}, run: []string{"../t"},

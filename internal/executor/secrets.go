@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +25,7 @@ const secretsEnv = "GOZER_SECRETS"
 // errors have nothing of what it read.
 func readSecrets(file string, s *buildspec.Spec) (buildspec.Secrets, error) {
 	var wanted []string
-	for _, p := range slices.Concat(s.PreRun, s.Run, s.PostRun) {
+	for _, p := range s.Playbooks() {
 		for _, w := range p.Secrets {
 			wanted = append(wanted, w.Secret)
 		}
@@ -63,13 +62,15 @@ func secretsFor(p buildspec.Playbook, all buildspec.Secrets) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// giveSecrets puts the secrets of a playbook on a node; takeBack is for when it ended.
-func (b *build) giveSecrets(ctx context.Context, n *node, p buildspec.Playbook) (*held, error) {
-	content, err := secretsFor(p, b.secrets)
+// giveSecrets puts the secrets of a playbook where it runs; takeBack is for when it ended.
+func (b *build) giveSecrets(ctx context.Context, to *ssh.Client, agent string, p buildspec.Playbook,
+	form func(buildspec.Playbook, buildspec.Secrets) ([]byte, error),
+) (*held, error) {
+	content, err := form(p, b.secrets)
 	if err != nil {
-		return nil, errors.New("they cannot be written as JSON") // the encoder's words may have a piece of them
+		return nil, errors.New("they cannot be written") // the encoder's words may have a piece of them
 	}
-	return n.hold(ctx, b.opts.AgentBinary, content)
+	return hold(ctx, to, agent, content)
 }
 
 // held is a file on a node. It is there as long as the session is, whatever
@@ -85,10 +86,10 @@ const maxHeldPath = 4096
 
 var errHeldPath = errors.New("it did not say where the file is")
 
-// hold puts a file on the node that only its user can read. The content goes
+// hold puts a file on a node that only its user can read. The content goes
 // there on standard input: command lines can be seen by others.
-func (n *node) hold(ctx context.Context, agent string, content []byte) (*held, error) {
-	s, err := n.client.NewSession()
+func hold(ctx context.Context, to *ssh.Client, agent string, content []byte) (*held, error) {
+	s, err := to.NewSession()
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (h *held) failed(stderr *bytes.Buffer) error {
 
 // takeBack has the file removed. It has a deadline of its own: it is called
 // however the script ended, also when the executor is to stop.
-func (b *build) takeBack(h *held, n *node) {
+func (b *build) takeBack(h *held, where string) {
 	defer h.session.Close()
 	_ = h.session.Signal(ssh.SIGTERM)
 	var err error
@@ -146,6 +147,6 @@ func (b *build) takeBack(h *held, n *node) {
 		err = errors.New("no answer")
 	}
 	if err != nil {
-		b.log.printf("the file with the secrets may still be on node %s: %v", n.Name, err)
+		b.log.printf("the file with the secrets may still be on %s: %v", where, err)
 	}
 }

@@ -149,7 +149,7 @@ func TestSecretsGoWithTheConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := n.hold(t.Context(), w.opts.AgentBinary, []byte("{}"))
+	h, err := hold(t.Context(), n.client, w.opts.AgentBinary, []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,10 +122,10 @@ func (st step) command(home string, executable bool) string {
 	return "cd " + quote(path.Join(home, st.cwd)) + " && exec " + script
 }
 
-// isExecutable looks at the script in the checkout here. A symlink may lead
+// isExecutable looks at the playbook in its checkout here. A symlink may lead
 // within the checkout, not out of it.
-func (st step) isExecutable(workDir string) (bool, error) {
-	root, err := os.OpenRoot(filepath.Join(workDir, filepath.FromSlash(st.repo)))
+func (st step) isExecutable(repo string) (bool, error) {
+	root, err := os.OpenRoot(repo)
 	if err != nil {
 		return false, err
 	}
@@ -133,7 +133,7 @@ func (st step) isExecutable(workDir string) (bool, error) {
 	p := st.playbook
 	fi, err := root.Stat(filepath.FromSlash(p.Path))
 	if err != nil {
-		return false, fmt.Errorf("playbook %s cannot be run: there is no such script in %s on branch %s, or it is a link that leads out of the repository", p.Path, p.Project, p.Branch)
+		return false, fmt.Errorf("playbook %s cannot be run: there is no such file in %s on branch %s, or it is a link that leads out of the repository", p.Path, p.Project, p.Branch)
 	}
 	if !fi.Mode().IsRegular() {
 		return false, fmt.Errorf("playbook %s of %s cannot be run: it is not a file", p.Path, p.Project)

@@ -83,29 +83,34 @@ const (
 	logsDir  = "logs"
 )
 
-// varsJSON is the job's variables and, as `zuul`, what the job may know of the
-// build (FEATURES 5.2). The job cannot set `zuul` itself.
+// varsJSON is the job's variables, and `zuul`, which the job cannot set itself.
 func varsJSON(s *buildspec.Spec, home string) ([]byte, error) {
 	all := map[string]any{}
 	for k, v := range s.Vars {
 		all[k] = v
 	}
+	all["zuul"] = zuulVars(s, home)
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("variables of the job: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// zuulVars is what a job may know of the build (FEATURES 5.2), with the
+// workspace in a home.
+func zuulVars(s *buildspec.Spec, home string) map[string]any {
 	zuul := map[string]any{
 		"build": s.Build, "buildset": s.BuildSet, "job": s.Job, "pipeline": s.Pipeline, "tenant": s.Tenant,
 		"voting": s.Voting, "attempts": s.Attempt, "max_attempts": s.MaxAttempts,
-		"timeout": s.TimeoutSeconds, "post_timeout": s.PostTimeoutSeconds,
+		"timeout": s.TimeoutSeconds, "post_timeout": s.PostTimeoutSeconds, "jobtags": s.Tags, "post_review": s.PostReview,
 		"projects": projectVars(s), "items": itemVars(s.Items),
 		"executor": map[string]any{
 			"work_root": home, "src_root": path.Join(home, "src"), "log_root": path.Join(home, logsDir),
 		},
 	}
 	addChange(zuul, s.Change)
-	all["zuul"] = zuul
-	b, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("variables of the job: %w", err)
-	}
-	return append(b, '\n'), nil
+	return zuul
 }
 
 // addChange leaves out what a change, or a ref, does not have.

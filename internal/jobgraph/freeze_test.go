@@ -290,14 +290,19 @@ func TestOverrides(t *testing.T) {
 func TestRunnable(t *testing.T) {
 	for name, tc := range map[string]struct{ attrs, want string }{
 		"a script":       {"", ""},
-		"Ansible":        {"run: x.yaml", "runs the Ansible playbook x.yaml"},
+		"Ansible":        {"run: x.yaml", ""},
+		"no node":        {"nodeset: {nodes: []}", "has no node to run its scripts on"},
+		"only Ansible":   {"run: x.yaml, nodeset: {nodes: []}, host-vars: {n: {a: 1}}, cleanup-run: y.yaml", ""},
 		"semaphores":     {"semaphores: s", "uses semaphores"},
 		"artifacts":      {"requires: image", "requires artifacts"},
-		"host variables": {"host-vars: {n: {a: 1}}", "has extra-vars, host-vars or group-vars"},
+		"host variables": {"host-vars: {n: {a: 1}}", "has extra-vars, host-vars or group-vars, and no Ansible playbook"},
 		"other checkout": {"required-projects: {name: acme/lib, override-checkout: x}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			attrs := []string{"name: unit", "parent: null", "nodeset: {nodes: {name: n, label: l}}"}
+			attrs := []string{"name: unit", "parent: null"}
+			if !strings.Contains(tc.attrs, "nodeset:") {
+				attrs = append(attrs, "nodeset: {nodes: {name: n, label: l}}")
+			}
 			if !strings.HasPrefix(tc.attrs, "run:") {
 				attrs = append(attrs, "run: ci/test.sh")
 			}
@@ -312,5 +317,25 @@ func TestRunnable(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// cleanup-run is an older way to say post-run with cleanup: a playbook of it
+// comes before those of definitions that are nearer to the base job.
+func TestCleanupRunsAfter(t *testing.T) {
+	j := &jobgraph.Job{
+		PostRun:    []jobgraph.Playbook{{Path: "child.yaml", NestingLevel: 2}, {Path: "base.yaml", NestingLevel: 0, Cleanup: true}},
+		CleanupRun: []jobgraph.Playbook{{Path: "tidy-child.yaml", NestingLevel: 2}, {Path: "tidy-parent.yaml", NestingLevel: 1}, {Path: "tidy-base.yaml", NestingLevel: 0}},
+	}
+	var got []string
+	for _, p := range j.After() {
+		got = append(got, fmt.Sprintf("%s %t", p.Path, p.Cleanup))
+	}
+	want := []string{"child.yaml false", "tidy-child.yaml true", "tidy-parent.yaml true", "base.yaml true", "tidy-base.yaml true"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if len(j.PostRun) != 2 {
+		t.Error("the job was changed")
 	}
 }

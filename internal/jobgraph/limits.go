@@ -3,8 +3,10 @@ package jobgraph
 import (
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
+
+	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // Bounds on what is stored of a buildset and of a build.
@@ -12,6 +14,7 @@ const (
 	maxJobs      = 1024
 	maxEntries   = 256
 	maxNodes     = 64
+	maxRoles     = 64
 	maxVarsBytes = 256 << 10
 	// Of secrets: how many a job and one playbook of it get, and the bytes of all of a job's as they stand in the repository.
 	maxJobSecrets      = 64
@@ -46,29 +49,52 @@ func (j *Job) notYet() string {
 		return "uses semaphores"
 	case len(j.Requires) > 0:
 		return "requires artifacts"
-	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0:
-		return "has extra-vars, host-vars or group-vars"
+	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0 && !j.Ansible():
+		return "has extra-vars, host-vars or group-vars, and no Ansible playbook"
 	case len(j.IncludeVars) > 0:
 		return "includes files of variables"
-	case len(j.CleanupRun) > 0:
-		return "has cleanup-run playbooks"
-	case len(j.NodeSets[0].Nodes) == 0:
+	case len(j.NodeSets[0].Nodes) == 0 && j.scripts():
 		return "has no node to run its scripts on"
 	case j.WorkspaceScheme != "golang":
 		return "has the workspace scheme " + j.WorkspaceScheme
 	case j.ImageBuildName != "":
 		return "builds an image"
 	}
-	for _, p := range j.inOrder() {
-		switch ext := path.Ext(p.Path); {
-		case ext == ".yaml" || ext == ".yml":
-			return "runs the Ansible playbook " + p.Path + " (scripts do, for example `run: ci/test.sh`)"
-		case len(p.Semaphores) > 0:
+	for _, p := range j.Playbooks() {
+		if len(p.Semaphores) > 0 {
 			return "uses semaphores"
 		}
 	}
 	return ""
 }
+
+// Ansible says whether the job runs a playbook of Ansible.
+func (j *Job) Ansible() bool { return slices.ContainsFunc(j.Playbooks(), Playbook.Ansible) }
+
+// AnsiblePlaybooks are those of the job's playbooks that Ansible runs.
+func (j *Job) AnsiblePlaybooks() []Playbook {
+	return slices.DeleteFunc(j.Playbooks(), func(p Playbook) bool { return !p.Ansible() })
+}
+
+// RoleProjects are those whose repositories have roles for the job's playbooks;
+// one may be there more than once.
+func (j *Job) RoleProjects() []model.Project {
+	var out []model.Project
+	for _, p := range j.AnsiblePlaybooks() {
+		for _, r := range p.Roles {
+			out = append(out, r.Project.Project)
+		}
+	}
+	return out
+}
+
+// scripts says whether the job runs a script.
+func (j *Job) scripts() bool {
+	return slices.ContainsFunc(j.Playbooks(), func(p Playbook) bool { return !p.Ansible() })
+}
+
+// Ansible says whether it is a playbook of Ansible; anything else is a script.
+func (p Playbook) Ansible() bool { return buildspec.IsAnsible(p.Path) }
 
 // bounded refuses a job that is too large to be stored.
 func (j *Job) bounded() error {
@@ -76,7 +102,7 @@ func (j *Job) bounded() error {
 		what string
 		n    int
 	}{
-		{"pre-run playbooks", len(j.PreRun)}, {"run playbooks", len(j.Run)}, {"post-run playbooks", len(j.PostRun)},
+		{"pre-run playbooks", len(j.PreRun)}, {"run playbooks", len(j.Run)}, {"post-run and cleanup-run playbooks", len(j.PostRun) + len(j.CleanupRun)},
 		{"required projects", len(j.RequiredProjects)}, {"dependencies", len(j.Dependencies)},
 	} {
 		if list.n > maxEntries {
@@ -86,7 +112,12 @@ func (j *Job) bounded() error {
 	if n := len(j.NodeSets[0].Nodes); n > maxNodes {
 		return fmt.Errorf("job %s has %d nodes; at most %d are possible", j.Name, n, maxNodes)
 	}
-	raw, err := json.Marshal(j.Vars)
+	for _, p := range j.Playbooks() {
+		if n := len(p.Roles); n > maxRoles {
+			return fmt.Errorf("job %s has %d repositories of roles for %s; at most %d are possible", j.Name, n, p.Path, maxRoles)
+		}
+	}
+	raw, err := json.Marshal([]map[string]any{j.Vars, j.ExtraVars, j.HostVars, j.GroupVars})
 	if err != nil {
 		return fmt.Errorf("the variables of job %s cannot be stored: %w", j.Name, err)
 	}
@@ -101,7 +132,7 @@ func (j *Job) bounded() error {
 
 func (j *Job) secretsBounded() error {
 	seen, total := map[string]bool{}, 0
-	for _, p := range j.inOrder() {
+	for _, p := range j.Playbooks() {
 		if n := len(p.Secrets); n > maxPlaybookSecrets {
 			return fmt.Errorf("job %s gives %d secrets to %s; at most %d are possible", j.Name, n, p.Path, maxPlaybookSecrets)
 		}
@@ -126,20 +157,36 @@ func (j *Job) secretsBounded() error {
 	return nil
 }
 
-// inOrder are the playbooks in the order in which they run.
-func (j *Job) inOrder() []Playbook { return slices.Concat(j.PreRun, j.Run, j.PostRun) }
+// Playbooks are all of the job, in the order in which they run.
+func (j *Job) Playbooks() []Playbook { return slices.Concat(j.PreRun, j.Run, j.After()) }
+
+// After are the playbooks that run at the end: cleanup-run is an older name of
+// post-run playbooks that clean up. One comes before those of definitions that
+// are nearer to the base job.
+func (j *Job) After() []Playbook {
+	out := slices.Clone(j.PostRun)
+	for _, c := range j.CleanupRun {
+		c.Cleanup = true
+		at := slices.IndexFunc(out, func(p Playbook) bool { return c.NestingLevel > p.NestingLevel })
+		if at < 0 {
+			at = len(out)
+		}
+		out = slices.Insert(out, at, c)
+	}
+	return out
+}
 
 // SecretsKept refuses jobs of a pre-review pipeline whose secrets could be read
 // by a change that nobody has looked at. All scripts run on the same node as
 // the same user: what the change itself ran may still be there, or may have put
-// something into the way of what runs after it. Zuul runs the playbooks that
-// have secrets elsewhere.
+// something into the way of what runs after it. Trusted playbooks of Ansible
+// have a container of their own.
 func SecretsKept(jobs []*Job) error {
 	for _, j := range jobs {
 		stranger := ""
-		for _, p := range j.inOrder() {
+		for _, p := range j.Playbooks() {
 			switch {
-			case len(p.Secrets) > 0 && stranger != "":
+			case len(p.Secrets) > 0 && stranger != "" && (!p.Ansible() || !p.Origin.Project.Trusted):
 				return fmt.Errorf("job %s gives secrets to %s, which runs after %s on the same node; a change that was not reviewed could read them there. "+
 					"Run the job in a post-review pipeline, or give them only to playbooks of config projects that run before", j.Name, p.Path, stranger)
 			case !p.Origin.Project.Trusted:

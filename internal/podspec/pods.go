@@ -2,6 +2,8 @@ package podspec
 
 import (
 	"maps"
+	"path"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -98,6 +100,10 @@ type Executor struct {
 	// JobSecrets is the Secret with the job's own secrets; "" when it has none.
 	JobSecrets string
 	Gozer      Image
+	// Ansible is the image of the containers that run playbooks of Ansible; no name
+	// for builds that run none. Trusted adds the one for trusted playbooks.
+	Ansible Image
+	Trusted bool
 	// Spec is the build's specification as JSON.
 	Spec string
 	// Deadline in seconds after which Kubernetes ends the Pod whatever happens; 0 for none.
@@ -119,7 +125,7 @@ func ExecutorPod(e Executor) *corev1.Pod {
 		}}},
 	}
 	pod.Spec.Containers = []corev1.Container{{
-		Name: "executor", Image: e.Gozer.Name, ImagePullPolicy: e.Gozer.Pull,
+		Name: ContainerExecutor, Image: e.Gozer.Name, ImagePullPolicy: e.Gozer.Pull,
 		Command: []string{"gozer", "executor"},
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "work", MountPath: buildspec.WorkDir}, {Name: "tmp", MountPath: "/tmp"},
@@ -137,7 +143,64 @@ func ExecutorPod(e Executor) *corev1.Pod {
 		c := &pod.Spec.Containers[0]
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "secrets", MountPath: buildspec.SecretsDir, ReadOnly: true})
 	}
+	if e.Ansible.Name != "" {
+		addRunners(pod, e)
+	}
 	return pod
+}
+
+// ContainerExecutor is the container of an executor Pod whose end is the build's.
+const ContainerExecutor = "executor"
+
+// addRunners adds the containers that run playbooks. Each sees the work
+// directory, the configuration, the repositories that it may, and a directory
+// of its own, in which the executor reaches it; and nothing of the executor's:
+// no token, no key, no secret. They are started first: Kubernetes starts
+// containers in order, and the executor waits for them.
+func addRunners(pod *corev1.Pod, e Executor) {
+	executor := pod.Spec.Containers[0]
+	share := func(name, path string, to *corev1.Container, readOnly bool) {
+		to.VolumeMounts = append(to.VolumeMounts, corev1.VolumeMount{Name: name, MountPath: path, ReadOnly: readOnly})
+	}
+	for _, v := range []struct{ name, path string }{
+		{"ansible", buildspec.AnsibleDir}, {"untrusted", buildspec.UntrustedDir}, {"trusted", buildspec.TrustedDir}, {"ssh-agent", path.Join(buildspec.RunnersDir, buildspec.SSHAgentDir)},
+	} {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, emptyDir(v.name))
+		share(v.name, v.path, &executor, false)
+	}
+	names := []string{buildspec.RunnerUntrusted}
+	if e.Trusted {
+		names = append(names, buildspec.RunnerTrusted)
+	}
+	var runners []corev1.Container
+	for _, name := range names {
+		own, dir := "runner-"+name, path.Join(buildspec.RunnersDir, name)
+		pod.Spec.Volumes = append(pod.Spec.Volumes, emptyDir(own), emptyDir("tmp-"+name))
+		share(own, dir, &executor, false)
+		home, repositories := buildspec.WorkDir, []string{"untrusted"}
+		if name == buildspec.RunnerTrusted {
+			home, repositories = path.Join(dir, "home"), []string{"untrusted", "trusted"}
+		}
+		c := corev1.Container{
+			Name: name, Image: e.Ansible.Name, ImagePullPolicy: e.Ansible.Pull,
+			Command: []string{"gozer", "node", "--socket", path.Join(dir, buildspec.RunnerSocket)},
+			Env:     []corev1.EnvVar{{Name: "HOME", Value: home}},
+			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+				corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("96Mi"),
+			}},
+			SecurityContext: confined(),
+		}
+		share("work", buildspec.WorkDir, &c, false)
+		share("tmp-"+name, "/tmp", &c, false)
+		share(own, dir, &c, false)
+		share("ansible", buildspec.AnsibleDir, &c, true)
+		share("ssh-agent", path.Join(buildspec.RunnersDir, buildspec.SSHAgentDir), &c, true)
+		for _, r := range repositories {
+			share(r, map[string]string{"untrusted": buildspec.UntrustedDir, "trusted": buildspec.TrustedDir}[r], &c, true)
+		}
+		runners = append(runners, c)
+	}
+	pod.Spec.Containers = slices.Concat(runners, []corev1.Container{executor})
 }
 
 func base(namespace, name string, labels map[string]string, owner metav1.OwnerReference, user, deadline int64) *corev1.Pod {

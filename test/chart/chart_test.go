@@ -97,7 +97,7 @@ func TestArguments(t *testing.T) {
 		want []string
 	}{
 		"manager": {role: "manager", want: []string{
-			"--namespace=$(POD_NAMESPACE)", "--image=docker.io/local/gozer:0.1.0", "--image-pull-policy=IfNotPresent",
+			"--namespace=$(POD_NAMESPACE)", "--image=docker.io/local/gozer:0.1.0", "--ansible-image=docker.io/local/gozer-ansible:0.1.0", "--image-pull-policy=IfNotPresent",
 			"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=",
 			"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
 			"--item-ttl=1h", "--event-ttl=1h",
@@ -106,7 +106,7 @@ func TestArguments(t *testing.T) {
 			set: []string{"image.repository=example.com/gozer", "image.tag=dev", "image.pullPolicy=Never", "web.externalURL=https://gozer.example.com",
 				"retention.items=2h30m", "retention.events=10m", "manager.extraArgs={--log-level=debug}"},
 			want: []string{
-				"--namespace=$(POD_NAMESPACE)", "--image=example.com/gozer:dev", "--image-pull-policy=Never",
+				"--namespace=$(POD_NAMESPACE)", "--image=example.com/gozer:dev", "--ansible-image=example.com/gozer-ansible:dev", "--image-pull-policy=Never",
 				"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=https://gozer.example.com",
 				"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
 				"--item-ttl=2h30m", "--event-ttl=10m", "--log-level=debug",

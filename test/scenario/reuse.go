@@ -89,7 +89,9 @@ func (w *world) look(b *build, i *item, m *itemMerge, l *config, j *jobgraph.Job
 		}
 		return states[n].Commit
 	}
-	frozen, err := convert.FrozenJob(j, commitOf, required, nil)
+	frozen, err := convert.FrozenJob(j, convert.Freezing{
+		CommitOf: commitOf, RolesOf: func(jobgraph.Playbook) []gozer.PlaybookRole { return nil }, Required: required,
+	})
 	if err != nil {
 		return err
 	}

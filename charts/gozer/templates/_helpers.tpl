@@ -17,6 +17,11 @@ app.kubernetes.io/component: {{ . }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
+{{- /* Gozer with Ansible. */ -}}
+{{- define "gozer.ansibleImage" -}}
+{{ .Values.image.ansibleRepository | default (printf "%s-ansible" .Values.image.repository) }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
 {{- define "gozer.tokenSecret" -}}
 {{ .Values.tokenKey.existingSecret | default "gozer-token" }}
 {{- end }}
