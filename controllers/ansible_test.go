@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -35,6 +37,20 @@ func TestAnsibleJob(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"untrusted gozer-ansible:test", "trusted gozer-ansible:test", "executor gozer:test"}, containers); diff != "" {
 		t.Errorf("containers (-want +got):\n%s", diff)
+	}
+	for _, v := range pod.Spec.Volumes {
+		if v.Secret == nil {
+			continue
+		}
+		var keys corev1.Secret
+		if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: w.tenant, Name: v.Secret.SecretName}, &keys); err != nil {
+			t.Errorf("the Pod cannot start: %v", err)
+		}
+		for _, item := range v.Secret.Items {
+			if len(keys.Data[item.Key]) == 0 {
+				t.Errorf("the Pod cannot start: Secret %s has no %s", keys.Name, item.Key)
+			}
+		}
 	}
 	spec := w.specOf(pod)
 	set := w.onlyBuildSet()

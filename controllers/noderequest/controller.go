@@ -167,6 +167,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case s.over():
 		return result, r.release(ctx, s)
 	case s.request.Status.State == gozer.NodesFailed:
+	case isWaiting(s.request) && len(s.request.Spec.Nodes) == 0:
+		if err = r.giveKeys(ctx, s); err == nil {
+			result = r.follow(s)
+		}
 	case isWaiting(s.request) && !s.made():
 		result, err = r.serve(ctx, s)
 	default:

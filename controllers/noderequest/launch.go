@@ -55,6 +55,15 @@ func sshKey(seed []byte) (private []byte, public string, err error) {
 	return pem.EncodeToMemory(block), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))), nil
 }
 
+// giveKeys makes the Secret of a build that needs no nodes.
+func (r *Reconciler) giveKeys(ctx context.Context, s *scope) error {
+	k, err := r.keys(s.request)
+	if err != nil {
+		return err
+	}
+	return patch.Create(ctx, r.Client, r.secret(s, k))
+}
+
 // launch makes the Secret and the Pods of a request, and notes them in its status.
 func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error {
 	k, err := r.keys(s.request)
