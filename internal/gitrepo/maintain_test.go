@@ -253,6 +253,27 @@ func TestSweptStatesArePackedOnce(t *testing.T) {
 	}
 }
 
+// TestGarbageGrowsOld: packing what is new leaves the pack of what may go soon alone,
+// or its objects would be as new as the pack, every hour.
+func TestGarbageGrowsOld(t *testing.T) {
+	m := newMirror(t, Options{})
+	write(t, m, "garbage")
+	if err := m.collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	times, err := filepath.Glob(filepath.Join(m.dir, "objects/pack/*.mtimes"))
+	if err != nil || len(times) != 1 {
+		t.Fatalf("%v, %v", times, err)
+	}
+	scatter(t, m)
+	if err := m.pack(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(times[0]); err != nil || len(packs(t, m)) != 2 {
+		t.Errorf("it was packed with the rest: %v, %v", packs(t, m), err)
+	}
+}
+
 // TestKilledMaintenance: what a git that was killed left behind is in nobody's way.
 func TestKilledMaintenance(t *testing.T) {
 	r := gitrepotest.New(t)
