@@ -1,5 +1,6 @@
 // Command gozer has a subcommand for every role: manager, web and merger are
-// long-running; executor and node run inside the Pods of builds.
+// long-running, and all is the three in one process; executor and node run inside
+// the Pods of builds.
 package main
 
 import (
@@ -42,7 +43,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(managerCommand(), webCommand(), mergerCommand(), executorCommand(), nodeCommand())
+	root.AddCommand(managerCommand(), webCommand(), mergerCommand(), allCommand(), executorCommand(), nodeCommand())
 	return root
 }
 

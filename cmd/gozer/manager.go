@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -33,35 +34,39 @@ import (
 	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/managerapi"
+	"github.com/gozer-dev/gozer/internal/merger"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/projectkeys"
-	"github.com/gozer-dev/gozer/internal/token"
 )
 
 type managerFlags struct {
-	namespace, image, ansibleImage, imagePullPolicy, mergerURL, managerURL, webURL string
-	tokenKey, dataDir, apiBind, healthBind, metricsBind                            string
-	mergerReplicas                                                                 []string
-	itemTTL, eventTTL                                                              time.Duration
-	relativePriority                                                               bool
+	image, ansibleImage, imagePullPolicy, mergerURL, managerURL, webURL string
+	dataDir, apiBind, healthBind, metricsBind                           string
+	itemTTL, eventTTL                                                   time.Duration
+	relativePriority                                                    bool
 }
 
 func managerCommand() *cobra.Command {
+	var in installationFlags
 	var f managerFlags
+	var replicas []string
 	c := &cobra.Command{
 		Use: "manager", Short: "Run the controllers, keep logs and history", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runManager(c.Context(), f) },
+		RunE: func(c *cobra.Command, _ []string) error { return runManager(c.Context(), in, f, replicas) },
 	}
-	fs := c.Flags()
-	fs.StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections, NodePools and TriggerEvents are")
+	in.add(c.Flags())
+	f.add(c.Flags())
+	c.Flags().StringSliceVar(&replicas, "merger-replicas", nil, "URLs of all replicas of the merger, the same as their --peers; not needed for one")
+	return c
+}
+
+func (f *managerFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.image, "image", "", "image of executors and of the node agent: Gozer's own")
 	fs.StringVar(&f.ansibleImage, "ansible-image", "", "image that runs playbooks of Ansible: Gozer's own with Ansible")
 	fs.StringVar(&f.imagePullPolicy, "image-pull-policy", "IfNotPresent", "when to pull those images")
 	fs.StringVar(&f.mergerURL, "merger-url", "https://gozer-merger:8080", "the merger, as the manager and build Pods reach it")
-	fs.StringSliceVar(&f.mergerReplicas, "merger-replicas", nil, "URLs of all replicas of the merger, the same as their --peers; not needed for one")
 	fs.StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "this manager, as build Pods reach it")
 	fs.StringVar(&f.webURL, "web-url", "", "Gozer's web pages, as people reach them; empty when they cannot")
-	fs.StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
 	fs.StringVar(&f.dataDir, "data-dir", "/var/lib/gozer", "directory of logs and history")
 	fs.StringVar(&f.apiBind, "api-bind", ":8080", "address for builds and for the web role")
 	fs.StringVar(&f.healthBind, "health-bind", ":8081", "address of /healthz, /readyz")
@@ -69,7 +74,6 @@ func managerCommand() *cobra.Command {
 	fs.DurationVar(&f.itemTTL, "item-ttl", time.Hour, "how long finished items are kept in Kubernetes")
 	fs.DurationVar(&f.eventTTL, "event-ttl", time.Hour, "how long events that were dealt with are kept in Kubernetes")
 	fs.BoolVar(&f.relativePriority, "relative-priority", false, "where nodes are scarce, serve builds of one precedence by where their changes stand: by place in the queue of a gate, elsewhere projects with few changes first")
-	return c
 }
 
 // Bounds on what logs may take.
@@ -82,17 +86,30 @@ const (
 	historySweep  = 24 * time.Hour
 )
 
-func runManager(ctx context.Context, f managerFlags) error {
-	log := logger()
+func runManager(ctx context.Context, flags installationFlags, f managerFlags, replicas []string) error {
+	in, err := flags.open()
+	if err != nil {
+		return err
+	}
+	self, err := identity.New(in.key, identity.Manager, time.Now)
+	if err != nil {
+		return err
+	}
+	mergers, err := mergersOf(f.mergerURL, replicas, self)
+	if err != nil {
+		return err
+	}
+	return manage(ctx, in, f, mergers, self.AuthorityPEM())
+}
+
+// manage runs the controllers and the API of logs and history. Builds know mergers
+// by the authority's certificate.
+func manage(ctx context.Context, in installation, f managerFlags, mergers merger.Merger, authority string) error {
 	switch {
 	case f.image == "":
 		return fmt.Errorf("--image is needed: executors and node agents run it")
 	case f.ansibleImage == "":
 		return fmt.Errorf("--ansible-image is needed: playbooks of Ansible run in it")
-	}
-	key, err := token.ReadKey(f.tokenKey)
-	if err != nil {
-		return err
 	}
 	logs, err := logstore.Open(filepath.Join(f.dataDir, "logs"), logstore.Options{MaxTotalBytes: maxLogTotal, MaxAge: maxLogAge})
 	if err != nil {
@@ -103,43 +120,35 @@ func runManager(ctx context.Context, f managerFlags) error {
 		return err
 	}
 	defer past.Close() //nolint:errcheck // the process ends
-	mgr, err := newManager(f)
+	mgr, err := newManager(f.healthBind, f.metricsBind)
 	if err != nil {
 		return err
 	}
-	registry := &hosts.Registry{Reader: mgr.GetAPIReader(), Namespace: f.namespace, Now: time.Now}
-	self, err := identity.New(key, identity.Manager, time.Now)
-	if err != nil {
-		return err
-	}
-	mergers, err := mergersOf(f.mergerURL, f.mergerReplicas, self)
-	if err != nil {
-		return err
-	}
+	registry := &hosts.Registry{Reader: mgr.GetAPIReader(), Namespace: in.namespace, Now: time.Now}
 	loader := &configsource.Loader{Merger: mergers, Hosts: registry}
-	keys := projectkeys.New(mgr.GetClient(), f.namespace)
+	keys := projectkeys.New(mgr.GetClient(), in.namespace)
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: f.namespace, Key: key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs}, Keys: keys,
+		Namespace: in.namespace, Key: in.key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs}, Keys: keys,
 		Build: build.Settings{
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
 			Ansible:   podspec.Image{Name: f.ansibleImage, Pull: corev1.PullPolicy(f.imagePullPolicy)},
-			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL, MergerAuthority: self.AuthorityPEM(),
+			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL, MergerAuthority: authority,
 		},
 		ItemTTL: f.itemTTL, EventTTL: f.eventTTL, RelativePriority: f.relativePriority,
 	})
 	if err != nil {
 		return err
 	}
-	go prune(ctx, past, log)
-	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
-	projects := projectkeys.Finder{Reader: mgr.GetClient(), Namespace: f.namespace}
+	go prune(ctx, past, in.log)
+	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { in.log.Info(fmt.Sprintf(format, args...)) })
+	projects := projectkeys.Finder{Reader: mgr.GetClient(), Namespace: in.namespace}
 	api := managerAPI(managerapi.Options{
-		Logs: logs, History: past, Key: key, Log: logr.FromSlogHandler(log.Handler()),
+		Logs: logs, History: past, Key: in.key, Log: logr.FromSlogHandler(in.log.Handler()),
 		ConfigErrors: func(ctx context.Context, tenant string) ([]confview.ErrorRecord, error) {
 			return loader.Errors(ctx, mgr.GetClient(), tenant)
 		},
 	}, mgr.GetClient(), keys, projects)
-	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, log) })); err != nil {
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, in.log) })); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
@@ -151,7 +160,7 @@ const (
 	apiBurst = 400
 )
 
-func newManager(f managerFlags) (ctrl.Manager, error) {
+func newManager(healthBind, metricsBind string) (ctrl.Manager, error) {
 	cfg, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no access to Kubernetes: %w", err)
@@ -174,8 +183,8 @@ func newManager(f managerFlags) (ctrl.Manager, error) {
 			&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
 		}},
 		Client:                 client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		HealthProbeBindAddress: f.healthBind,
-		Metrics:                metricsserver.Options{BindAddress: f.metricsBind},
+		HealthProbeBindAddress: healthBind,
+		Metrics:                metricsserver.Options{BindAddress: metricsBind},
 	})
 	if err != nil {
 		return nil, err

@@ -19,7 +19,6 @@ import (
 	"github.com/gozer-dev/gozer/internal/hosts"
 	"github.com/gozer-dev/gozer/internal/identity"
 	"github.com/gozer-dev/gozer/internal/merger"
-	"github.com/gozer-dev/gozer/internal/token"
 )
 
 // Housekeeping of the merger: how often, and what is old.
@@ -30,9 +29,10 @@ const (
 )
 
 type mergerFlags struct {
-	namespace, tokenKey, dataDir, bind, metricsBind string
-	peers                                           []string
-	limits                                          limitFlags
+	installation               installationFlags
+	dataDir, bind, metricsBind string
+	peers                      []string
+	limits                     limitFlags
 }
 
 func mergerCommand() *cobra.Command {
@@ -41,8 +41,7 @@ func mergerCommand() *cobra.Command {
 		Use: "merger", Short: "Merge speculative states and serve them to builds", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runMerger(c.Context(), f) },
 	}
-	c.Flags().StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections are")
-	c.Flags().StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
+	f.installation.add(c.Flags())
 	c.Flags().StringVar(&f.dataDir, "data-dir", "/var/lib/gozer", "directory of the mirrors")
 	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on, with TLS")
 	c.Flags().StringVar(&f.metricsBind, "metrics-bind", ":8082", "address of /metrics, without TLS; 0 for none")
@@ -52,47 +51,68 @@ func mergerCommand() *cobra.Command {
 }
 
 func runMerger(ctx context.Context, f mergerFlags) error {
-	log := logger()
-	key, err := token.ReadKey(f.tokenKey)
+	in, err := f.installation.open()
 	if err != nil {
 		return err
+	}
+	m, err := openMerger(in, f.dataDir, f.limits)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	peers, err := peersOf(f.peers, m.self)
+	if err != nil {
+		return err
+	}
+	numbers, err := mergerMetrics(m.service)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.run(ctx, f.bind, peers) })
+	if f.metricsBind != "0" {
+		g.Go(func() error { return serve(ctx, f.metricsBind, numbers, in.log) })
+	}
+	return g.Wait()
+}
+
+// mergerRole is the merge service with its mirrors, and who it is to others.
+type mergerRole struct {
+	installation
+	store   *gitrepo.Store
+	service *merger.Service
+	self    *identity.Identity
+}
+
+// openMerger opens the mirrors in a directory, which no other process may use until close.
+func openMerger(in installation, dataDir string, limits limitFlags) (*mergerRole, error) {
+	self, err := identity.New(in.key, identity.Merger, time.Now)
+	if err != nil {
+		return nil, err
 	}
 	reader, err := plainClient()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	options, err := f.limits.options(f.dataDir + "/mirrors")
+	options, err := limits.options(dataDir + "/mirrors")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	options.Log = log
+	options.Log = in.log
 	store, err := gitrepo.NewStore(options)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer store.Close() //nolint:errcheck // the process ends
-	service := merger.New(store, &hosts.Registry{Reader: reader, Namespace: f.namespace, Now: time.Now})
-	self, err := identity.New(key, identity.Merger, time.Now)
-	if err != nil {
-		return err
-	}
-	peers, err := peersOf(f.peers, self)
-	if err != nil {
-		return err
-	}
-	metrics, err := mergerMetrics(service)
-	if err != nil {
-		return err
-	}
-	go sweep(ctx, service, log)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return serveTLS(ctx, f.bind, merger.Handler(service, key, peers, log), self.Server(), log)
-	})
-	if f.metricsBind != "0" {
-		g.Go(func() error { return serve(ctx, f.metricsBind, metrics, log) })
-	}
-	return g.Wait()
+	service := merger.New(store, &hosts.Registry{Reader: reader, Namespace: in.namespace, Now: time.Now})
+	return &mergerRole{installation: in, store: store, service: service, self: self}, nil
+}
+
+func (m *mergerRole) close() { _ = m.store.Close() } // the process ends
+
+// run serves the merge service with TLS, and keeps house.
+func (m *mergerRole) run(ctx context.Context, bind string, peers *merger.Peers) error {
+	go sweep(ctx, m.service, m.log)
+	return serveTLS(ctx, bind, merger.Handler(m.service, m.key, peers, m.log), m.self.Server(), m.log)
 }
 
 func mergerMetrics(s *merger.Service) (http.Handler, error) {

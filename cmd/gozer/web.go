@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,12 +14,12 @@ import (
 	"github.com/gozer-dev/gozer/internal/hosts"
 	"github.com/gozer-dev/gozer/internal/intake"
 	"github.com/gozer-dev/gozer/internal/model"
-	"github.com/gozer-dev/gozer/internal/token"
 	"github.com/gozer-dev/gozer/internal/web"
 )
 
 type webFlags struct {
-	namespace, managerURL, tokenKey, bind string
+	installation     installationFlags
+	managerURL, bind string
 }
 
 func webCommand() *cobra.Command {
@@ -27,34 +28,36 @@ func webCommand() *cobra.Command {
 		Use: "web", Short: "Take webhooks in and show pages", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runWeb(c.Context(), f) },
 	}
-	c.Flags().StringVar(&f.namespace, "namespace", "gozer-system", "the operator's namespace, where Connections and TriggerEvents are")
+	f.installation.add(c.Flags())
 	c.Flags().StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "the manager, which keeps logs and history")
-	c.Flags().StringVar(&f.tokenKey, "token-key", "/etc/gozer/token/key", "file with the installation's key")
 	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on")
 	return c
 }
 
 func runWeb(ctx context.Context, f webFlags) error {
-	log := logger()
-	key, err := token.ReadKey(f.tokenKey)
+	in, err := f.installation.open()
 	if err != nil {
 		return err
 	}
+	h, err := webHandler(in, f.managerURL)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, f.bind, h, in.log)
+}
+
+func webHandler(in installation, managerURL string) (http.Handler, error) {
 	api, err := plainClient()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	h, err := web.New(web.Options{
+	return web.New(web.Options{
 		Intake: &intake.Handler{
-			Connections: &hosts.Registry{Reader: api, Namespace: f.namespace, Now: time.Now},
-			Store:       eventStore{api, f.namespace}, Log: logf.Log.WithName("intake"), Now: time.Now,
+			Connections: &hosts.Registry{Reader: api, Namespace: in.namespace, Now: time.Now},
+			Store:       eventStore{api, in.namespace}, Log: logf.Log.WithName("intake"), Now: time.Now,
 		},
-		ManagerURL: f.managerURL, Key: key, Log: logf.Log.WithName("web"),
+		ManagerURL: managerURL, Key: in.key, Log: logf.Log.WithName("web"),
 	})
-	if err != nil {
-		return err
-	}
-	return serve(ctx, f.bind, h, log)
 }
 
 // eventStore makes events durable as TriggerEvents.

@@ -143,7 +143,7 @@ func (m *Mirror) isEmpty() bool {
 // when it can. It gives the size of the largest file.
 func (m *Mirror) removeUnfinished() (largest int64) {
 	if !m.repacking.TryLock() {
-		return 0 // the files may be those of gc; the next process removes what is left
+		return 0 // the files may be those of repack; the next process removes what is left
 	}
 	defer m.repacking.Unlock()
 	left, _ := filepath.Glob(filepath.Join(m.dir, "objects/pack/tmp_*"))

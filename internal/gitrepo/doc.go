@@ -9,6 +9,7 @@
 //	    refs/gozer/published/<tenant>/<buildset>
 //	                                      what is published, kept from gc
 //	    gozer/<tenant>/<buildset>/        a repository: what one buildset's Pods may read
+//	    collected                         its time is when objects were collected last
 //
 // A repository is data from strangers. Git runs with an environment made from
 // nothing: no configuration of the host, no hooks, only http(s), bounded time

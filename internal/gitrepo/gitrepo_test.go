@@ -451,17 +451,19 @@ func TestKilledGitLeavesNoLocksForTheNextProcess(t *testing.T) {
 	head := r.Commit("one", nil)
 	m := newMirror(t, Options{Root: root})
 	fetchHead(t, m, r, head)
-	lock := filepath.Join(m.dir, filepath.FromSlash(StateRef("abc"))+".lock")
-	if err := os.MkdirAll(filepath.Dir(lock), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(lock, nil, 0o644); err != nil {
-		t.Fatal(err)
+	var left []string
+	for _, name := range []string{StateRef("abc") + ".lock", "gc.pid", "objects/info/commit-graph.lock", "objects/pack/.tmp-1-pack-1.pack", "objects/pack/tmp_pack_1"} {
+		left = append(left, leave(t, m, name, ""))
 	}
 	_ = m.store.Close()
 	m = newMirror(t, Options{Root: root})
 	if err := m.KeepCommits(map[string]string{StateRef("abc"): head}); err != nil {
 		t.Error(err)
+	}
+	for _, path := range left {
+		if _, err := os.Stat(path); err == nil {
+			t.Errorf("%s is still there", path)
+		}
 	}
 }
 
@@ -491,7 +493,7 @@ func TestSweepAndGC(t *testing.T) {
 	if d := cmp.Diff([]string{"old"}, digests); err != nil || d != "" {
 		t.Fatalf("%v: %s", err, d)
 	}
-	if err := m.gc(t.Context()); err != nil {
+	if err := m.collect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := m.ResolveRef(t.Context(), StateRef("new")); got != head {

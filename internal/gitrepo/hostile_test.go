@@ -129,7 +129,7 @@ func TestNothingButObjectsIsTaken(t *testing.T) {
 	if _, conflict, err := m.MergeTree(t.Context(), Merge{Ours: ours, Theirs: theirs}); err != nil || conflict == nil {
 		t.Errorf("%v, %v", conflict, err)
 	}
-	if err := errors.Join(m.KeepStates(map[string]string{"abc": ours}), m.gc(t.Context())); err != nil {
+	if err := errors.Join(m.KeepStates(map[string]string{"abc": ours}), m.collect(t.Context())); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(marker); err == nil {

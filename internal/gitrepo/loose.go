@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // writeObject writes an object as git does: to a file of its own, named by its
@@ -22,7 +23,8 @@ func (m *Mirror) writeObject(kind string, content []byte) (oid, error) {
 	name := id.String()
 	dir := filepath.Join(m.dir, "objects", name[:2])
 	path := filepath.Join(dir, name[2:])
-	if _, err := os.Stat(path); err == nil {
+	// It is wanted again, so it counts as new when old ones are deleted; git does the same.
+	if now := time.Now(); os.Chtimes(path, now, now) == nil {
 		return id, nil
 	}
 	var packed bytes.Buffer

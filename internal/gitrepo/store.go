@@ -51,7 +51,7 @@ type Mirror struct {
 	listings rounds[RemoteBranches]
 	states   rounds[repostate.State]
 	refused  *lru.Cache[string, refusal]
-	// repacking is held by gc, which writes files that look like a fetch's.
+	// repacking is held by repack, which writes files that look like a fetch's.
 	repacking sync.Mutex
 	objects   objectReader
 	known     objectCache
@@ -176,7 +176,7 @@ func removeStale(dir string) error {
 			return nil
 		case err != nil:
 			return err
-		case d.IsDir() && filepath.Dir(path) == filepath.Join(dir, "objects") && d.Name() != "pack":
+		case d.IsDir() && filepath.Dir(path) == filepath.Join(dir, "objects") && d.Name() != "pack" && d.Name() != "info":
 			return fs.SkipDir
 		case d.IsDir() && strings.HasPrefix(d.Name(), "tmp_"):
 			if err := os.RemoveAll(path); err != nil {
@@ -193,7 +193,8 @@ func removeStale(dir string) error {
 // leftover is what git has only while it runs: locks, files that are not
 // finished, and marks that keep a new pack until refs to it are written.
 func leftover(name string) bool {
-	return strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".keep") || strings.HasPrefix(name, "tmp_")
+	return strings.HasSuffix(name, ".lock") || name == "gc.pid" || strings.HasSuffix(name, ".keep") ||
+		strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, halfPacked)
 }
 
 // Existing gives every mirror that is on disk.

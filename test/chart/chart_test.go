@@ -147,22 +147,27 @@ func TestPodsAreConfined(t *testing.T) {
 	for _, role := range []string{"manager", "web", "merger"} {
 		t.Run(role, func(t *testing.T) {
 			pod := podsOf(t, rendered, role).Spec
-			p, c := pod.SecurityContext, pod.Containers[0]
-			s := c.SecurityContext
-			if len(pod.Containers) != 1 || !*p.RunAsNonRoot || *p.RunAsUser != 65532 || *p.RunAsGroup != 65532 || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-				t.Errorf("the Pod is not confined: %+v", p)
-			}
-			if *s.AllowPrivilegeEscalation || *s.Privileged || !*s.ReadOnlyRootFilesystem || !cmp.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(s.Capabilities.Add) > 0 {
-				t.Errorf("the container is not confined: %+v", s)
-			}
-			if pod.HostNetwork || pod.HostPID || pod.HostIPC || pod.ServiceAccountName != "gozer-"+role {
-				t.Errorf("the Pod has more of the host, or another account, than it should: %+v", pod)
-			}
-			if c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
-				t.Errorf("resources: %+v", c.Resources)
-			}
-			checkProbes(t, role, c)
+			checkConfined(t, pod, "gozer-"+role)
+			checkProbes(t, role, pod.Containers[0])
 		})
+	}
+}
+
+func checkConfined(t *testing.T, pod corev1.PodSpec, account string) {
+	t.Helper()
+	p, c := pod.SecurityContext, pod.Containers[0]
+	s := c.SecurityContext
+	if len(pod.Containers) != 1 || !*p.RunAsNonRoot || *p.RunAsUser != 65532 || *p.RunAsGroup != 65532 || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		t.Errorf("the Pod is not confined: %+v", p)
+	}
+	if *s.AllowPrivilegeEscalation || *s.Privileged || !*s.ReadOnlyRootFilesystem || !cmp.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(s.Capabilities.Add) > 0 {
+		t.Errorf("the container is not confined: %+v", s)
+	}
+	if pod.HostNetwork || pod.HostPID || pod.HostIPC || pod.ServiceAccountName != account {
+		t.Errorf("the Pod has more of the host, or another account, than it should: %+v", pod)
+	}
+	if c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
+		t.Errorf("resources: %+v", c.Resources)
 	}
 }
 
@@ -319,6 +324,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"room on disk":     {"merger.maxDisk=much", "maxDisk"},
 		"manager replicas": {"manager.replicas=2", "replicas"},
 		"no merger":        {"merger.replicas=0", "replicas"},
+		"one Pod":          {"onePod=true", "onePod"},
+		"one Pod, spelt":   {"onePod.enable=true", "enable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := template(t, tc.set)

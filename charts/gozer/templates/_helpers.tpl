@@ -26,6 +26,12 @@ app.kubernetes.io/component: {{ . }}
 {{ .Values.tokenKey.existingSecret | default "gozer-token" }}
 {{- end }}
 
+{{- /* The component whose Pods have a role: with onePod, the manager's have all.
+Takes (dict "root" $ "role" "web"). */ -}}
+{{- define "gozer.component" -}}
+{{ ternary "manager" .role .root.Values.onePod.enabled }}
+{{- end }}
+
 {{- /* What the Pods of all roles have in common. Takes (dict "root" $ "role" "web" "values" .Values.web). */ -}}
 {{- define "gozer.podSpec" -}}
 serviceAccountName: gozer-{{ .role }}
@@ -60,7 +66,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{- /* The start of every role's container. Takes the same. */ -}}
+{{- /* The start of every role's container. Takes the same; the role may be "all". */ -}}
 {{- define "gozer.container" -}}
 name: gozer
 image: {{ include "gozer.image" .root | quote }}
@@ -119,9 +125,9 @@ https://gozer-merger-{{ $i }}.gozer-merger-peers.{{ $.Release.Namespace }}.svc:8
   mountPath: /tmp
 {{- end }}
 
-{{- /* The volume of a role that has data. */ -}}
+{{- /* The volume of a role that has data; the manager may have two. */ -}}
 {{- define "gozer.dataVolume" -}}
-- name: data
+- name: {{ .volume | default "data" }}
 {{- if .values.persistence.enabled }}
   persistentVolumeClaim:
     claimName: {{ .values.persistence.existingClaim | default (printf "gozer-%s" .role) }}
@@ -171,11 +177,11 @@ metadata:
 spec:
   type: {{ .values.service.type }}
   selector:
-    {{- include "gozer.selector" .role | nindent 4 }}
+    {{- include "gozer.selector" (include "gozer.component" .) | nindent 4 }}
   ports:
   - name: http
     port: 8080
-    targetPort: http
+    targetPort: {{ ternary .role "http" (ne .role (include "gozer.component" .)) }}
     protocol: TCP
     {{- if and .values.service.nodePort (ne .values.service.type "ClusterIP") }}
     nodePort: {{ .values.service.nodePort }}

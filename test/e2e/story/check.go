@@ -20,6 +20,8 @@ var (
 	Always = Rules{results, mergedInOrder, mergedAsTested, failureReported, nothingLeft}
 	// OnlyNecessary holds as long as the manager was there all the time.
 	OnlyNecessary = Rules{eachOnTheOnesAhead, retested}
+	// AsTested holds for any changes, also others than the five.
+	AsTested = Rules{mergedAsTested, nothingLeft}
 	// Undisturbed holds when nothing went wrong but C.
 	Undisturbed = append(Rules{inParallel}, OnlyNecessary...)
 )
@@ -275,13 +277,17 @@ func nothingLeft(o *Outcome) error {
 
 // CheckLog follows the link in C's report: it must lead to the log.
 func (st *Stage) CheckLog(ctx context.Context, o *Outcome) error {
-	link := o.of("C").Builds[0].Status.LogURL
+	return st.CheckLink(ctx, o.of("C").Builds[0].Status.LogURL, FailingLine)
+}
+
+// CheckLink follows a link to a log, which must have a line.
+func (st *Stage) CheckLink(ctx context.Context, link, line string) error {
 	code, body, err := get(ctx, link)
 	switch {
 	case err != nil:
-		return fmt.Errorf("the link to C's log does not work: %w", err)
-	case code != 200 || !strings.Contains(body, FailingLine):
-		return fmt.Errorf("the link %s to C's log answers %d and has no line with %q:\n%s", link, code, FailingLine, body[:min(len(body), 2000)])
+		return fmt.Errorf("the link to the log does not work: %w", err)
+	case code != 200 || !strings.Contains(body, line):
+		return fmt.Errorf("the link %s to the log answers %d and has no line with %q:\n%s", link, code, line, body[:min(len(body), 2000)])
 	}
 	return nil
 }

@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -46,6 +48,28 @@ func (st *Stage) connect() error {
 	return err
 }
 
+// Upgrade brings the release to what the settings are now.
+func (st *Stage) Upgrade(ctx context.Context) error {
+	if err := st.install(ctx); err != nil {
+		return err
+	}
+	if err := st.awaitReplaced(ctx); err != nil {
+		return err
+	}
+	return st.awaitWebhook(ctx)
+}
+
+// awaitReplaced waits until no Pod of Gozer is left that ends: its port might
+// answer for a moment, and then no more.
+func (st *Stage) awaitReplaced(ctx context.Context) error {
+	return Await(ctx, time.Minute, "the old Pods of Gozer to be gone", func(ctx context.Context) (bool, string, error) {
+		var pods corev1.PodList
+		err := st.Kube.List(ctx, &pods, client.InNamespace(Namespace))
+		ending := slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+		return !ending, fmt.Sprintf("%d Pods are there", len(pods.Items)), err
+	})
+}
+
 // install installs the chart, or upgrades it, and waits until all roles are ready.
 func (st *Stage) install(ctx context.Context) error {
 	digest, err := fileDigest(filepath.Join(st.Bin, "gozer"))
@@ -60,7 +84,10 @@ func (st *Stage) install(ctx context.Context) error {
 		// The image keeps its name when the program changes: this has its Pods replaced.
 		args = append(args, "--set-string", role+".podAnnotations.program="+digest)
 	}
-	if st.Mergers > 0 {
+	switch {
+	case st.OnePod:
+		args = append(args, "--set", "onePod.enabled=true")
+	case st.Mergers > 0:
 		args = append(args, "--set", fmt.Sprintf("merger.replicas=%d", st.Mergers))
 	}
 	if !st.OwnCluster {

@@ -38,11 +38,11 @@ type Clock struct {
 // StartClock watches until ctx ends, and notes where the manager's count of writes stands.
 func (st *Stage) StartClock(ctx context.Context) (*Clock, error) {
 	c := &Clock{running: map[string]time.Time{}}
-	m, err := st.managerMetrics(ctx)
+	m, err := st.Metrics(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.writes = m.writes
+	c.writes = m.Writes
 	var pods corev1.PodList
 	w, err := st.Kube.Watch(ctx, &pods, client.InNamespace(Tenant), client.MatchingLabels{gozer.LabelPipeline: "gate"})
 	if err != nil {
@@ -69,11 +69,11 @@ func (c *Clock) note(buildSet string, at time.Time) {
 
 // Numbers of a round that is over.
 func (st *Stage) Numbers(ctx context.Context, c *Clock, o *Outcome) (Numbers, error) {
-	m, err := st.managerMetrics(ctx)
+	m, err := st.Metrics(ctx)
 	if err != nil {
 		return Numbers{}, err
 	}
-	n := Numbers{Writes: (m.writes - c.writes) / float64(len(o.Gated)), Memory: m.memory}
+	n := Numbers{Writes: (m.Writes - c.writes) / float64(len(o.Gated)), Memory: m.Memory}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, g := range o.Gated {
@@ -89,25 +89,26 @@ func (st *Stage) Numbers(ctx context.Context, c *Clock, o *Outcome) (Numbers, er
 	return n, nil
 }
 
-type metrics struct{ writes, memory float64 }
+// Metrics of the manager's process; merges it has only with OnePod.
+type Metrics struct{ Writes, Memory, Merges float64 }
 
 const metricsPort = "8082"
 
-// managerMetrics asks the manager by way of the API server.
-func (st *Stage) managerMetrics(ctx context.Context) (metrics, error) {
+// Metrics asks the manager by way of the API server.
+func (st *Stage) Metrics(ctx context.Context) (Metrics, error) {
 	pod, err := st.ManagerPod(ctx)
 	if err != nil {
-		return metrics{}, err
+		return Metrics{}, err
 	}
 	data, err := st.Clientset.CoreV1().Pods(Namespace).ProxyGet("http", pod.Name, metricsPort, "/metrics", nil).DoRaw(ctx)
 	if err != nil {
-		return metrics{}, fmt.Errorf("metrics of %s: %w", pod.Name, err)
+		return Metrics{}, fmt.Errorf("metrics of %s: %w", pod.Name, err)
 	}
 	return parseMetrics(string(data)), nil
 }
 
-func parseMetrics(text string) metrics {
-	var m metrics
+func parseMetrics(text string) Metrics {
+	var m Metrics
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
@@ -120,9 +121,11 @@ func parseMetrics(text string) metrics {
 		name, _, _ := strings.Cut(fields[0], "{")
 		switch name {
 		case "gozer_api_writes_total":
-			m.writes += value
+			m.Writes += value
 		case "process_resident_memory_bytes":
-			m.memory = value
+			m.Memory = value
+		case "gozer_merger_merges_total":
+			m.Merges = value
 		}
 	}
 	return m

@@ -30,6 +30,8 @@ type Settings struct {
 	HookURL string
 	// Mergers is the number of mergers, when it is not the chart's.
 	Mergers int
+	// OnePod runs manager, merger and web in one Pod.
+	OnePod bool
 }
 
 // NodePort of gozer-web on the local cluster.
