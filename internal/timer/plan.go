@@ -51,7 +51,7 @@ type Tick struct {
 }
 
 // Plan says which times have come since they were looked at last, in order, and
-// when to look again (the zero time: never).
+// when to look again (the zero time: there are no timers).
 //
 // Of the ticks that a branch has missed only the latest counts, and none that is
 // older than the grace: a night's tests that a restart of minutes would have
@@ -63,6 +63,12 @@ func Plan(now time.Time, grace time.Duration, timers []Timer) (ticks []Tick, nex
 		since := t.Since
 		if oldest := now.Add(-grace); since.Before(oldest) {
 			since = oldest
+		} else if since.After(now) {
+			since = now // the clock was ahead
+		}
+		// A time without branches comes as well: one that is there later has no part in it.
+		if after := t.Schedule.Next(now); next.IsZero() || after.Before(next) {
+			next = after
 		}
 		// Branches of the same delay have the same ticks.
 		moments := map[time.Duration][2]time.Time{}

@@ -36,16 +36,16 @@ func TestPlan(t *testing.T) {
 		want   string
 		next   string
 	}{
-		"nothing yet":          {"12:04:59", []due{{"5 * * * *", "12:00:00"}}, "", "12:05:00"},
-		"at the moment":        {"12:05:00", []due{{"5 * * * *", "12:00:00"}}, "p0 api@main 12:05:00\np0 api@stable 12:05:00", "13:05:00"},
-		"done with":            {"12:05:01", []due{{"5 * * * *", "12:05:00"}}, "", "13:05:00"},
-		"a little late":        {"12:14:59", []due{{"5 * * * *", "11:05:00"}}, "p0 api@main 12:05:00\np0 api@stable 12:05:00", "13:05:00"},
-		"too late":             {"12:15:00", []due{{"5 * * * *", "11:05:00"}}, "", "13:05:00"},
-		"several missed":       {"12:05:30", []due{{"* * * * *", "12:00:00"}}, "p0 api@main 12:05:00\np0 api@stable 12:05:00", "12:06:00"},
-		"the first is early":   {"12:05:00", []due{{"5 * * * * 0 9", "12:00:00"}}, "p0 api@main 12:05:00", "12:05:05"},
-		"the second is late":   {"12:05:05", []due{{"5 * * * * 0 9", "12:05:00"}}, "p0 api@stable 12:05:05", "13:05:00"},
-		"two pipelines":        {"12:05:05", []due{{"5 * * * * 3", "12:00:00"}, {"5 * * * *", "12:00:00"}}, "p1 api@main 12:05:00\np1 api@stable 12:05:00\np0 api@main 12:05:03\np0 api@stable 12:05:03", "13:05:00"},
-		"a clock that is late": {"12:05:00", []due{{"* * * * *", "12:20:00"}}, "", "12:21:00"},
+		"nothing yet":         {"12:04:59", []due{{"5 * * * *", "12:00:00"}}, "", "12:05:00"},
+		"at the moment":       {"12:05:00", []due{{"5 * * * *", "12:00:00"}}, "p0 api@main 12:05:00\np0 api@stable 12:05:00", "13:05:00"},
+		"done with":           {"12:05:01", []due{{"5 * * * *", "12:05:00"}}, "", "13:05:00"},
+		"a little late":       {"12:14:59", []due{{"5 * * * *", "11:05:00"}}, "p0 api@main 12:05:00\np0 api@stable 12:05:00", "13:05:00"},
+		"too late":            {"12:15:00", []due{{"5 * * * *", "11:05:00"}}, "", "13:05:00"},
+		"several missed":      {"12:05:30", []due{{"* * * * *", "12:00:00"}}, "p0 api@main 12:05:00\np0 api@stable 12:05:00", "12:06:00"},
+		"the first is early":  {"12:05:00", []due{{"5 * * * * 0 9", "12:00:00"}}, "p0 api@main 12:05:00", "12:05:05"},
+		"the second is late":  {"12:05:05", []due{{"5 * * * * 0 9", "12:05:00"}}, "p0 api@stable 12:05:05", "13:05:00"},
+		"two pipelines":       {"12:05:05", []due{{"5 * * * * 3", "12:00:00"}, {"5 * * * *", "12:00:00"}}, "p1 api@main 12:05:00\np1 api@stable 12:05:00\np0 api@main 12:05:03\np0 api@stable 12:05:03", "13:05:00"},
+		"the clock was ahead": {"12:05:00", []due{{"* * * * *", "12:20:00"}}, "", "12:06:00"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			day := "2026-11-21 "
@@ -78,7 +78,12 @@ func TestTimesThatMeet(t *testing.T) {
 }
 
 func TestNothingToPlan(t *testing.T) {
-	if ticks, next := Plan(time.Now(), time.Hour, []Timer{{Pipeline: "p", Schedule: schedule(t, "0 0 * * *")}}); len(ticks) > 0 || !next.IsZero() {
+	now := at(t, "2026-11-21 23:59:00")
+	if ticks, next := Plan(now, time.Hour, nil); len(ticks) > 0 || !next.IsZero() {
+		t.Error(ticks, next)
+	}
+	// Nobody has jobs; whoever comes after midnight is not brought in for it.
+	if ticks, next := Plan(now, time.Hour, []Timer{{Pipeline: "p", Schedule: schedule(t, "0 0 * * *")}}); len(ticks) > 0 || !next.Equal(now.Add(time.Minute)) {
 		t.Error(ticks, next)
 	}
 }
