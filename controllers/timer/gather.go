@@ -138,12 +138,10 @@ func (s *scope) branches(pipeline string) []timer.Branch {
 }
 
 // idle says that a branch has nothing to do in a pipeline. An item without jobs
-// would leave without a word; so none is made. What is wrong with its jobs is an
-// item's to tell.
+// would leave without a word; so none is made.
 func (s *scope) idle(pipeline string, postReview bool, b timer.Branch) bool {
-	graph, err := jobgraph.Freeze(s.layout.Layout, jobgraph.Input{
+	return jobgraph.Idle(s.layout.Layout, jobgraph.Input{
 		Pipeline: pipeline, PostReview: postReview, Cache: &s.layout.Jobs,
 		Changes: []jobgraph.Change{{Project: s.projects[b.Project], Ref: layout.Ref{Branch: b.Name}}},
 	})
-	return err == nil && len(graph.Jobs) == 0
 }
