@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,11 +15,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/pipeline"
 	"github.com/gozer-dev/gozer/controllers/timer"
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/configsource"
@@ -110,6 +114,29 @@ func (w *world) ticks() []string {
 	return out
 }
 
+// cells are what kubectl shows of an object of the tenant.
+func (w *world) cells(path string) []string {
+	w.t.Helper()
+	c, err := kubernetes.NewForConfig(restConfig)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	raw, err := c.RESTClient().Get().AbsPath("/apis/gozer.dev/v1alpha1/namespaces/"+w.tenant, path).
+		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var table metav1.Table
+	if err := json.Unmarshal(raw, &table); err != nil || len(table.Rows) != 1 {
+		w.t.Fatalf("%s: %v, %+v", path, err, table)
+	}
+	var out []string
+	for _, c := range table.Rows[0].Cells {
+		out = append(out, fmt.Sprint(c))
+	}
+	return out
+}
+
 const periodicYAML = pipelinesYAML + `
 - pipeline:
     name: periodic
@@ -168,8 +195,13 @@ func TestPeriodic(t *testing.T) {
 	if got := i.Status.Merge.States[0]; got.Commit != stable || got.Branch != "stable" {
 		t.Errorf("tested %+v, the branch was at %s", got, stable)
 	}
-	if got, want := i.Annotations[gozer.AnnotationChange], "acme/api@stable,"+model.ShortCommit(stable); got != want {
-		t.Errorf("kubectl shows %q, not %q", got, want)
+	for path, want := range map[string]string{
+		"queueitems/" + i.Name: "acme/api@stable," + model.ShortCommit(stable),
+		"pipelines/periodic":   hour.Add(time.Hour).Format(time.RFC3339),
+	} {
+		if got := w.cells(path); !slices.Contains(got, want) {
+			t.Errorf("kubectl get %s shows %q and not %q", path, got, want)
+		}
 	}
 	text := statusview.Explain(statusview.Facts{Tenant: w.tenant, Now: c.now(), Items: w.items("periodic")}, i.Name, nil, statusview.Style{})
 	for _, want := range []string{
@@ -528,4 +560,35 @@ func (w *world) counted(writes *atomic.Int64) client.Client {
 			return c.SubResource(sub).Patch(ctx, obj, p, opts...)
 		},
 	})
+}
+
+// BenchmarkTick is a tick of a pipeline with 1,000 branches: what it costs to
+// make it durable, and to bring the branches in, each into a queue of its own.
+func BenchmarkTick(b *testing.B) {
+	const branches = 1000
+	for b.Loop() {
+		b.StopTimer()
+		w := newWorldWith(b, periodicYAML)
+		c := w.stopped()
+		writes := w.manyBranches(branches)
+		c.goOn(30 * time.Minute)
+		counted := w.counted(writes)
+		timers := w.timers(counted)
+		enter := &pipeline.Reconciler{Client: counted, Live: counted, Hosts: w.hosts, Loader: timers.Loader, Namespace: w.operator, Now: w.now}
+		b.StartTimer()
+		for _, part := range []struct {
+			name string
+			reconcile.Reconciler
+		}{{"store", timers}, {"enter", enter}, {"look", timers}} {
+			begun, at := writes.Load(), time.Now()
+			if _, err := part.Reconcile(b.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Namespace: w.tenant, Name: "acme"}}); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(writes.Load()-begun)/branches, part.name+"-writes/branch")
+			b.ReportMetric(time.Since(at).Seconds()*1000, part.name+"-ms")
+		}
+		if got := len(w.items("periodic")); got != branches {
+			b.Fatalf("%d items", got)
+		}
+	}
 }

@@ -407,7 +407,7 @@ type PipelineStatus struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	// +listType=atomic
 	CountedItems []string `json:"countedItems,omitempty"`
-	// timers are the times of the pipeline's timer triggers.
+	// timers are the times of the pipeline's timer triggers, the next first.
 	// +optional
 	// +kubebuilder:validation:MaxItems=1024
 	// +listType=map
@@ -442,7 +442,7 @@ type PipelineTimer struct {
 // +kubebuilder:printcolumn:name="Manager",type=string,JSONPath=`.spec.manager`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,JSONPath=`.status.disabled`
-// +kubebuilder:printcolumn:name="Next tick",type=string,priority=1,JSONPath=`.status.timers[*].next`
+// +kubebuilder:printcolumn:name="Next tick",type=string,priority=1,JSONPath=`.status.timers[0].next`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Pipeline struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -1,8 +1,10 @@
 package timer
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,6 +83,9 @@ func (r *Reconciler) note(ctx context.Context, s *scope) error {
 				p.Status.Timers = append(p.Status.Timers, noted(before, t, s.now))
 			}
 		}
+		slices.SortStableFunc(p.Status.Timers, func(a, b gozer.PipelineTimer) int {
+			return cmp.Or(a.Next.Compare(b.Next.Time), cmp.Compare(a.Time, b.Time))
+		})
 		_, err := patch.Status(ctx, r.Client, p, before, patch.Lock)
 		failed = append(failed, client.IgnoreNotFound(err))
 	}
