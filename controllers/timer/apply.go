@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,7 +41,15 @@ func (r *Reconciler) store(ctx context.Context, s *scope, ticks []timer.Tick) er
 		// One after the other, so that what comes at the same moment keeps its order.
 		e := convert.TriggerEventObject(r.Namespace, s.event(t, s.now.Add(time.Duration(stored)*time.Microsecond)), "")
 		stored++
-		group.Go(func() error { return patch.Create(ctx, r.Client, e) })
+		group.Go(func() error {
+			err := patch.Create(ctx, r.Client, e)
+			if apierrors.IsInvalid(err) {
+				// One branch, with a name that no event can have, must not keep the others out.
+				logf.FromContext(ctx).Error(err, "Branch left out", "pipeline", e.Spec.Pipeline, "project", e.Spec.Project, "branch", e.Spec.Branch)
+				return nil
+			}
+			return err
+		})
 	}
 	err := group.Wait()
 	if stored > 0 && err == nil {

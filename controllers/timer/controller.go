@@ -33,8 +33,8 @@ type Reconciler struct {
 	Loader *configsource.Loader
 	// Namespace of the operator, where events are.
 	Namespace string
-	// Grace: a tick that was missed by less is made up for. It must be shorter
-	// than events are kept, for they tell which ticks were stored already.
+	// Grace: a tick that was missed by less is made up for; see GraceOf. It should be
+	// shorter than events are kept, for they tell which ticks were stored already.
 	Grace time.Duration
 	Now   func() time.Time
 
@@ -46,6 +46,12 @@ type Reconciler struct {
 // MaxGrace is how late a tick may be made up for: longer than a manager takes to
 // begin anew, and not so long that a night's load comes in the morning.
 const MaxGrace = 10 * time.Minute
+
+// soon is for a time that came while the last one was stored.
+const soon = time.Millisecond
+
+// GraceOf is the grace where events are kept for so long.
+func GraceOf(kept time.Duration) time.Duration { return min(MaxGrace, max(kept/2, lag)) }
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -80,5 +86,5 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.note(ctx, s); err != nil || next.IsZero() {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: next.Sub(s.now)}, nil
+	return ctrl.Result{RequeueAfter: max(next.Sub(r.Now()), soon)}, nil
 }
