@@ -169,7 +169,7 @@ bench-gate: envtest ## Measure a gate of 100 and 200 changes against the real AP
 
 .PHONY: bench
 bench: ## Run the Go benchmarks.
-	@go test -run '^$$' -bench . -skip '^BenchmarkGate$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
+	@go test -run '^$$' -bench . -skip '^Benchmark(Gate|Tick)$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
 
 .PHONY: bench-mirror
 bench-mirror: ## Measure a merger that meets a repository of 1 GB for the first time.

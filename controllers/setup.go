@@ -17,6 +17,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/pipeline"
 	"github.com/gozer-dev/gozer/controllers/queueitem"
 	"github.com/gozer-dev/gozer/controllers/tenant"
+	"github.com/gozer-dev/gozer/controllers/timer"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/layout"
@@ -74,6 +75,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		"connection": &connection.Reconciler{Client: c, Hosts: o.Hosts, Now: now},
 		"tenant":     &tenant.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Now: now},
 		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Now: now},
+		"timer":      &timer.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Grace: timer.GraceOf(o.EventTTL), Now: now},
 		"changequeue": &changequeue.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Tips: o.Merger,
 			Recorder: events, WebURL: o.Build.WebURL, Now: now},
 		"failures":     &changequeue.Failures{Client: c, Recorder: events, Now: now},

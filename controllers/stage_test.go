@@ -259,9 +259,9 @@ func (s *stage) verdict(spec buildspec.Spec) *buildspec.Outcome {
 	}
 	var state []string
 	for _, c := range spec.Items {
-		state = append(state, s.names[c.Patchset])
+		state = append(state, s.names[c.Head])
 	}
-	return &buildspec.Outcome{Result: s.verdicts.Result(spec.Job, spec.Attempt, s.names[spec.Change.Patchset], state)}
+	return &buildspec.Outcome{Result: s.verdicts.Result(spec.Job, spec.Attempt, s.names[spec.Change.Head], state)}
 }
 
 // takeOut is a person who dequeues a change.
@@ -289,6 +289,9 @@ func (s *stage) translated(e model.TriggerEvent) model.TriggerEvent {
 	if e.Number != 0 && e.Patchset != "" {
 		e.Patchset = s.commits[scenario.ChangeDeed{Change: model.Change{
 			Project: model.Project{Name: e.Project}, Number: e.Number, Patchset: e.Patchset}}.Rev()]
+	}
+	if e.Number == 0 {
+		e.Patchset = s.commits[e.Patchset]
 	}
 	for _, name := range []*string{&e.OldRev, &e.NewRev} {
 		if merge := s.commits[mergeOf(*name)]; merge != "" {

@@ -217,9 +217,9 @@ func (s *stage) running() map[string]string {
 		}
 		var state []string
 		for _, step := range sets.Items[n].Spec.Steps {
-			state = append(state, s.names[step.Change.Patchset])
+			state = append(state, s.names[step.Change.Head])
 		}
-		out[scenario.Running(b.Spec.Pipeline, b.Spec.Job.Name, s.names[b.Spec.Change.Patchset], state)] = b.Name
+		out[scenario.Running(b.Spec.Pipeline, b.Spec.Job.Name, s.names[b.Spec.Change.Head], state)] = b.Name
 	}
 	return out
 }

@@ -110,6 +110,8 @@ type world struct {
 	kubelets func(context.Context)
 	// relativePriority is the manager's option.
 	relativePriority bool
+	// now, when it is set, is the manager's clock.
+	now func() time.Time
 	// through, when it is set, is what the controllers reach the merger through.
 	through func(merger.Merger) merger.Merger
 
@@ -242,6 +244,7 @@ func (w *world) start() {
 		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.hosts, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, Ansible: podspec.Image{Name: "gozer-ansible:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
 		ItemTTL: time.Hour, EventTTL: time.Hour, RelativePriority: w.relativePriority,
+		Now: w.now,
 	})
 	if err != nil {
 		w.t.Fatal(err)

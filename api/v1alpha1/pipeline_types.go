@@ -127,13 +127,29 @@ type PipelineSpec struct {
 
 // Trigger matches events of one connection. All attributes given must match;
 // of a list, any one.
+//
+// +kubebuilder:validation:XValidation:rule="self.event == 'timer' ? self.connection == 'timer' && has(self.times) : !has(self.times)",message="a trigger of the connection timer has the event timer and times, and no other has"
 type Trigger struct {
-	// connection whose events are looked at.
+	// connection whose events are looked at; "timer" for times.
 	// +kubebuilder:validation:MaxLength=63
 	Connection string `json:"connection"`
 	// event is the kind of event.
-	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push;timer
 	Event string `json:"event"`
+	// times at which every branch that has jobs in the pipeline is brought in; for timer.
+	// "minute hour day month weekday", in UTC, and if need be the second and the
+	// most seconds that a branch may be late, to spread the load. Monday is 0;
+	// the day and the weekday must both match.
+	// +optional
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	Times []string `json:"times,omitempty"`
+	// dereference brings a branch in again that is in the pipeline still, if it has
+	// another commit by now, and tells jobs the commit as zuul.newrev; for timer.
+	// +optional
+	Dereference bool `json:"dereference,omitempty"`
 	// actions of the event: opened, changed, reopened, closed, comment, labeled,
 	// unlabeled for pull_request; submitted for pull_request_review.
 	// +optional
@@ -368,9 +384,10 @@ type ReportAction struct {
 	Merge bool `json:"merge,omitempty"`
 }
 
-// PipelineStatus has two writers: the pipeline controller writes
-// observedGeneration and the condition Ready; the changequeue controller writes
-// the rest, for pipelines with disableAfterConsecutiveFailures.
+// PipelineStatus has three writers: the pipeline controller writes
+// observedGeneration and the condition Ready; the timer controller writes timers;
+// the changequeue controller writes the rest, for pipelines with
+// disableAfterConsecutiveFailures.
 type PipelineStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -390,12 +407,30 @@ type PipelineStatus struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	// +listType=atomic
 	CountedItems []string `json:"countedItems,omitempty"`
+	// timers are the times of the pipeline's timer triggers, the next first.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=map
+	// +listMapKey=time
+	Timers []PipelineTimer `json:"timers,omitempty"`
 	// conditions: Ready is true when events of the pipeline's connections are
 	// acted on; Disabled is true when too many changes failed in a row.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// PipelineTimer is one time of a pipeline.
+type PipelineTimer struct {
+	// time as it is written.
+	// +kubebuilder:validation:MaxLength=255
+	Time string `json:"time"`
+	// until: what came then or before is done with. For a time that is new, when it
+	// was seen first.
+	Until metav1.Time `json:"until"`
+	// next is when it comes after that; branches may be later, as the time says.
+	Next metav1.Time `json:"next"`
 }
 
 // Pipeline is a workflow of a tenant. Pipelines from a config project are
@@ -407,6 +442,7 @@ type PipelineStatus struct {
 // +kubebuilder:printcolumn:name="Manager",type=string,JSONPath=`.spec.manager`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,JSONPath=`.status.disabled`
+// +kubebuilder:printcolumn:name="Next tick",type=string,priority=1,JSONPath=`.status.timers[0].next`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Pipeline struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -94,12 +94,12 @@ type BranchState struct {
 type ChangeRef struct {
 	// project that the change belongs to.
 	Project ProjectRef `json:"project"`
-	// number of the pull request or review on the code host; 0 for a branch that
-	// was pushed to.
+	// number of the pull request or review on the code host; 0 for a branch or tag.
 	// +kubebuilder:validation:Minimum=0
 	Number int64 `json:"number"`
 	// patchset identifies the version: the head commit for pull requests, and
-	// the commit that a branch was pushed to.
+	// the commit that a branch was pushed to; empty for a branch as it is whenever
+	// a timer comes.
 	// +kubebuilder:validation:MaxLength=64
 	Patchset string `json:"patchset"`
 	// head is the commit that the change proposes.

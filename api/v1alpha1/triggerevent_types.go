@@ -2,12 +2,12 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// TriggerEventSpec is one thing that happened, as a code host told it or a
-// person asked for it. It is stored before the host gets its answer.
+// TriggerEventSpec is one thing that happened, as a code host told it, a person
+// asked for it, or a time came. It is stored before the host gets its answer.
 //
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an event's spec is immutable"
 type TriggerEventSpec struct {
-	// connection that the event came through.
+	// connection that the event came through; for the event timer, that of the project.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Connection string `json:"connection"`
@@ -15,8 +15,9 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Delivery string `json:"delivery,omitempty"`
-	// event is the kind: pull_request, pull_request_review, push, or enqueue when a person asked.
-	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push;enqueue
+	// event is the kind: pull_request, pull_request_review, push, enqueue when a
+	// person asked, or timer when a time came.
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push;enqueue;timer
 	Event string `json:"event"`
 	// action of the event, e.g. opened, changed, closed, comment, submitted.
 	// +optional
@@ -30,7 +31,8 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Number int64 `json:"number,omitempty"`
-	// patchset that the event is about; empty when the host does not say.
+	// patchset that the event is about; empty when the host does not say. For the
+	// event timer, newRev if the trigger says dereference.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Patchset string `json:"patchset,omitempty"`
@@ -38,7 +40,7 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Branch string `json:"branch,omitempty"`
-	// ref, oldRev and newRev of a push.
+	// ref, oldRev and newRev of a push; of the event timer, the branch and its head.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Ref string `json:"ref,omitempty"`
@@ -64,7 +66,7 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Account string `json:"account,omitempty"`
-	// tenant and pipeline to enqueue into, for the event enqueue.
+	// tenant and pipeline to enqueue into, for the events enqueue and timer.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Tenant string `json:"tenant,omitempty"`
@@ -74,6 +76,13 @@ type TriggerEventSpec struct {
 	// urgent changes pass those that wait, where the pipeline allows it; for the event enqueue.
 	// +optional
 	Urgent bool `json:"urgent,omitempty"`
+	// time of the pipeline that came, as it is written, for the event timer.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Time string `json:"time,omitempty"`
+	// tick is when it came for this branch, for the event timer.
+	// +optional
+	Tick *metav1.Time `json:"tick,omitempty"`
 	// receivedAt orders events.
 	ReceivedAt metav1.MicroTime `json:"receivedAt"`
 }

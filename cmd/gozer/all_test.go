@@ -78,7 +78,7 @@ func onFreePorts(t *testing.T) allFlags {
 	if err := os.WriteFile(key, token.NewKey(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"--image=gozer", "--token-key=" + key, "--data-dir=" + t.TempDir(), "--merger-data-dir=" + t.TempDir()}
+	args := []string{"--image=gozer", "--ansible-image=gozer-ansible", "--token-key=" + key, "--data-dir=" + t.TempDir(), "--merger-data-dir=" + t.TempDir()}
 	for _, name := range []string{"api-bind", "health-bind", "metrics-bind", "merger-bind", "web-bind"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed when all have theirs, so that no two are the same
 		if err != nil {

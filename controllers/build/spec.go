@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -217,7 +218,7 @@ func (r *Reconciler) remember(ctx context.Context, s *scope) error {
 func HistoryOf(b *gozer.Build, set *gozer.BuildSet) history.Build {
 	out := history.Build{
 		Tenant: b.Namespace, Name: b.Name, Pipeline: b.Spec.Pipeline, Project: convert.Project(b.Spec.Change.Project).Canonical(),
-		Change: b.Spec.Change.Number, Patchset: b.Spec.Change.Patchset, Branch: b.Spec.Change.Branch, ChangeURL: b.Spec.Change.URL,
+		Change: b.Spec.Change.Number, Patchset: cmp.Or(b.Spec.Change.Patchset, b.Spec.Change.Head), Branch: b.Spec.Change.Branch, ChangeURL: b.Spec.Change.URL,
 		Item: b.Spec.Item, BuildSet: b.Spec.BuildSet, Epoch: int(set.Spec.Epoch), Job: b.Spec.Job.Name, Attempt: int(b.Status.Attempt),
 		Voting: b.Spec.Job.Voting, Result: b.Status.Result, Reason: b.Status.Reason, FirstFailure: b.Status.FirstFailure,
 		LogURL: b.Status.LogURL,

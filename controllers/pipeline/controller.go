@@ -35,6 +35,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/tenant"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/timer"
 )
 
 // Hosts finds the driver of a connection.
@@ -61,27 +62,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		UpdateFunc: func(event.UpdateEvent) bool { return false },
 		DeleteFunc: func(event.DeleteEvent) bool { return false },
 	}
-	loaded := predicate.Funcs{
-		UpdateFunc: func(e event.UpdateEvent) bool {
-			before, ok1 := e.ObjectOld.(*gozer.Tenant)
-			after, ok2 := e.ObjectNew.(*gozer.Tenant)
-			return ok1 && ok2 && digest(before) != digest(after)
-		},
-		DeleteFunc: func(event.DeleteEvent) bool { return false },
-	}
 	return ctrl.NewControllerManagedBy(mgr).Named("pipeline").
-		For(&gozer.Tenant{}, builder.WithPredicates(loaded)).
+		For(&gozer.Tenant{}, builder.WithPredicates(tenant.Loaded())).
 		Watches(&gozer.TriggerEvent{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOf), builder.WithPredicates(created)).
-		Watches(&gozer.Pipeline{}, handler.EnqueueRequestsFromMapFunc(r.tenantInNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&gozer.Pipeline{}, handler.EnqueueRequestsFromMapFunc(tenant.OfNamespace(r)), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(retry.Options(1)).
 		Complete(r)
-}
-
-func digest(t *gozer.Tenant) string {
-	if t.Status.Layout == nil {
-		return ""
-	}
-	return t.Status.Layout.Digest
 }
 
 func (r *Reconciler) tenantsOf(ctx context.Context, obj client.Object) []reconcile.Request {
@@ -90,10 +76,6 @@ func (r *Reconciler) tenantsOf(ctx context.Context, obj client.Object) []reconci
 		return nil
 	}
 	return tenant.Requests(ctx, r, func(t *gozer.Tenant) bool { return concerns(e, t) })
-}
-
-func (r *Reconciler) tenantInNamespace(ctx context.Context, obj client.Object) []reconcile.Request {
-	return tenant.Requests(ctx, r, func(t *gozer.Tenant) bool { return t.Namespace == obj.GetNamespace() })
 }
 
 // concerns says whether the tenant has to deal with the event.
@@ -216,12 +198,26 @@ func (r *Reconciler) markPipelines(ctx context.Context, t *gozer.Tenant) error {
 		}
 		before := p.DeepCopy()
 		p.Status.ObservedGeneration = p.Generation
-		patch.Condition(&p.Status.Conditions, p.Generation, gozer.ConditionReady, true, "InForce", "events are acted on", r.Now())
+		reason, message, ok := inForce(p)
+		patch.Condition(&p.Status.Conditions, p.Generation, gozer.ConditionReady, ok, reason, message, r.Now())
 		if _, err := patch.Status(ctx, r.Client, p, before, patch.Lock); client.IgnoreNotFound(err) != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inForce says whether all that starts a pipeline is acted on. What is wrong in a
+// config project is told there; a Pipeline that a person applied tells it here.
+func inForce(p *gozer.Pipeline) (reason, message string, ok bool) {
+	for _, t := range p.Spec.Triggers {
+		for _, text := range t.Times {
+			if _, err := timer.Parse(text); err != nil {
+				return "TimeNotUnderstood", fmt.Sprintf("the time %q is left out: %v", text, err), false
+			}
+		}
+	}
+	return "InForce", "events are acted on", true
 }
 
 func microTime(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

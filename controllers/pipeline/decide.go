@@ -28,7 +28,12 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 	if !ok {
 		return nil, nil
 	}
-	if ev.Number == 0 {
+	switch {
+	case ev.Event == model.Timer:
+		return r.enterAll(ctx, s, model.Change{
+			Project: project, Patchset: ev.Patchset, Head: ev.NewRev, Ref: ev.Ref, Branch: ev.Branch, Open: true,
+		}, ev)
+	case ev.Number == 0:
 		return r.pushed(ctx, s, project, ev)
 	}
 	host, err := r.Hosts.Host(ctx, ev.Connection)
@@ -139,7 +144,7 @@ func (s *scope) merges(pipeline string) bool {
 
 // wants says whether the event is the pipeline's.
 func wants(p *gozer.Pipeline, ev model.TriggerEvent) bool {
-	if ev.Event == "enqueue" {
+	if ev.Forced() {
 		return ev.Pipeline == p.Name
 	}
 	return match.Triggered(convert.Triggers(p.Spec.Triggers), ev)
@@ -149,7 +154,7 @@ func wants(p *gozer.Pipeline, ev model.TriggerEvent) bool {
 func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
 	a := newArrival(s, p, c, ev)
 	o := gozer.PipelineOutcome{Pipeline: p.Name}
-	if i := s.liveItem(p.Name, c); i != nil {
+	if i := s.present(p.Name, c, ev); i != nil {
 		o.Item, o.Message = i.Name, "it is in the pipeline already"
 		if ev.Urgent {
 			if err := r.hurry(ctx, a, i, &o); err != nil {

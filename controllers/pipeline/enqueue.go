@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -168,6 +169,8 @@ func reason(ev model.TriggerEvent) string {
 		return "enqueued by hand" + by
 	case ev.Event == "push":
 		return "pushed" + by
+	case ev.Event == model.Timer:
+		return fmt.Sprintf("timer %q came at %s", ev.Time, ev.Tick.UTC().Format(time.RFC3339))
 	case ev.Event == "pull_request_review":
 		return "review: " + ev.State + by
 	case ev.Action == "comment":

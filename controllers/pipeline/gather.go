@@ -11,6 +11,7 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configsource"
+	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/depends"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -104,6 +105,24 @@ func (s *scope) liveItem(pipeline string, c model.Change) *gozer.QueueItem {
 		}
 	}
 	return nil
+}
+
+// present finds what an event would bring into a pipeline and is there already.
+func (s *scope) present(pipeline string, c model.Change, ev model.TriggerEvent) *gozer.QueueItem {
+	if ev.Event != model.Timer {
+		return s.liveItem(pipeline, c)
+	}
+	// A branch that still runs, or waits, when its time comes again: once is enough.
+	ref := convert.ChangeRef(c, "")
+	n := slices.IndexFunc(s.items, func(i gozer.QueueItem) bool {
+		own := i.Spec.Changes[0]
+		return i.Spec.Pipeline == pipeline && i.Spec.Live && i.Annotations[gozer.AnnotationDequeue] == "" &&
+			own.Number == 0 && own.Project == ref.Project && own.Ref == ref.Ref && own.Patchset == ref.Patchset
+	})
+	if n < 0 {
+		return nil
+	}
+	return &s.items[n]
 }
 
 // maxGraph bounds how many changes are read for one: Depends-On lines are strangers' input.

@@ -99,6 +99,27 @@ func Requests(ctx context.Context, c client.Reader, want func(*gozer.Tenant) boo
 	return out
 }
 
+// OfNamespace asks for a reconcile of the tenant that an object belongs to.
+func OfNamespace(c client.Reader) handler.MapFunc {
+	return func(ctx context.Context, obj client.Object) []reconcile.Request {
+		return Requests(ctx, c, func(t *gozer.Tenant) bool { return t.Namespace == obj.GetNamespace() })
+	}
+}
+
+// Loaded lets a tenant through when another configuration is in force.
+func Loaded() predicate.Predicate {
+	digest := func(obj client.Object) string {
+		if t, ok := obj.(*gozer.Tenant); ok && t.Status.Layout != nil {
+			return t.Status.Layout.Digest
+		}
+		return ""
+	}
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool { return digest(e.ObjectOld) != digest(e.ObjectNew) },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
+}
+
 // HasProject says whether a tenant has a repository of a connection.
 func HasProject(t *gozer.Tenant, connection, project string) bool {
 	named := func(p gozer.TenantProject) bool { return p.Name == project }

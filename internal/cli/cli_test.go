@@ -130,6 +130,40 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// TestExplainABranch: a branch that a timer brought in has a story of its own,
+// and what was said about other branches is not part of it.
+func TestExplainABranch(t *testing.T) {
+	e, out := cluster(t)
+	web := gozer.ProjectRef{Connection: "gitea", Hostname: "git.example.com", Name: "acme/web"}
+	create := func(o client.Object) {
+		t.Helper()
+		if err := e.client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create(&gozer.QueueItem{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "periodic-web-0-x"},
+		Spec:   gozer.QueueItemSpec{Pipeline: "periodic", Live: true, Reason: "timer", Changes: []gozer.ChangeRef{{Project: web, Ref: "refs/heads/main", Branch: "main", Head: "aabbccddeeff"}}},
+		Status: gozer.QueueItemStatus{Result: "SUCCESS"}})
+	for _, branch := range []string{"main", "stable"} {
+		create(&gozer.TriggerEvent{ObjectMeta: metav1.ObjectMeta{Namespace: "gozer-system", Name: branch},
+			Spec: gozer.TriggerEventSpec{Connection: "gitea", Event: "timer", Project: "acme/web", Branch: branch, Ref: "refs/heads/" + branch},
+			Status: gozer.TriggerEventStatus{Tenants: []gozer.EventOutcome{{Tenant: "acme", Pipelines: []gozer.PipelineOutcome{
+				{Pipeline: "periodic", Message: "no room for " + branch}}}}}})
+	}
+	if code := run(t.Context(), e, []string{"gozerctl", "explain", "acme/web@main", "-n", "acme"}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	for text, want := range map[string]bool{
+		"acme/web@main (commit aabbccdde) left periodic with SUCCESS.": true,
+		"not taken on timer: no room for main":                         true,
+		"no room for stable":                                           false,
+	} {
+		if strings.Contains(out.String(), text) != want {
+			t.Errorf("%q: want %v in:\n%s", text, want, out)
+		}
+	}
+}
+
 func TestEveryCommandHasAnExample(t *testing.T) {
 	for _, name := range []string{"gozerctl", "kubectl gozer"} {
 		for _, c := range newRoot(&env{}, name).Commands() {

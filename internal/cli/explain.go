@@ -18,9 +18,10 @@ func (e *env) explainCommand(name string) *cobra.Command {
 		Short: "Tell the story of a change: where it is, what it waits for, what was decided and why",
 		Long: `Tell the story of a change: where it is, what it waits for, what was decided and why.
 
-A change is named as "owner/repo#12", or by its URL. When it is in no pipeline, the reasons that
+A change is named as "owner/repo#12", or by its URL, and a branch as "owner/repo@main". When it is in no pipeline, the reasons that
 the pipelines had are shown.`,
 		Example: fmt.Sprintf(`  %[1]s explain -n acme acme/web#8
+  %[1]s explain -n acme acme/web@main
   %[1]s explain -n acme https://git.example.com/acme/web/pulls/8`, name),
 		Args: exactly("a change or an item"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -53,7 +54,7 @@ func (e *env) explain(ctx context.Context, t target) error {
 			fmt.Fprintln(e.Out) //nolint:errcheck // the next write tells
 		}
 		c := i.Spec.Changes[0]
-		refusals := statusview.Refusals(events.Items, e.namespace, c.Project.Name, c.Number)
+		refusals := statusview.Refusals(events.Items, e.namespace, c)
 		if _, err := io.WriteString(e.Out, statusview.Explain(f, i.Name, refusals, e.style())); err != nil {
 			return err
 		}
@@ -64,7 +65,7 @@ func (e *env) explain(ctx context.Context, t target) error {
 // explainAbsence tells why a change is nowhere.
 func (e *env) explainAbsence(f statusview.Facts, t target, events []gozer.TriggerEvent, eventsErr error) error {
 	if t.isChange() {
-		if refusals := statusview.Refusals(events, e.namespace, t.project, t.number); len(refusals) > 0 {
+		if refusals := statusview.Refusals(events, e.namespace, gozer.ChangeRef{Project: gozer.ProjectRef{Name: t.project}, Number: t.number}); len(refusals) > 0 {
 			_, err := io.WriteString(e.Out, statusview.ExplainRefusals(t.name(), e.namespace, refusals, e.now(), e.style()))
 			return err
 		}
@@ -72,7 +73,7 @@ func (e *env) explainAbsence(f statusview.Facts, t target, events []gozer.Trigge
 	why := ", and no event of the last hour was about it: was it approved, or does the code host not send its webhooks?"
 	switch {
 	case !t.isChange():
-		why = "; name a change as owner/repo#12, by its URL, or by the name of its item"
+		why = "; name a change as owner/repo#12 or by its URL, a branch as owner/repo@main, or either by the name of its item"
 	case eventsErr != nil:
 		why = fmt.Sprintf("; why cannot be told, because you may not read the events in %s", e.operatorNamespace)
 	}

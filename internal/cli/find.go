@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/statusview"
 )
 
@@ -47,7 +48,7 @@ func (t target) name() string { return fmt.Sprintf("%s#%d", t.project, t.number)
 
 // is says whether an item is meant.
 func (t target) is(i gozer.QueueItem) bool {
-	if i.Name == t.text {
+	if i.Name == t.text || i.Spec.Changes[0].Number == 0 && convert.ChangeName(i.Spec.Changes[0]) == t.text {
 		return true
 	}
 	return t.isChange() && slices.ContainsFunc(i.Spec.Changes, func(c gozer.ChangeRef) bool {

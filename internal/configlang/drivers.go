@@ -1,12 +1,15 @@
 package configlang
 
 import (
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gozer-dev/gozer/internal/timer"
 )
 
 // role is what a connection does in a pipeline.
@@ -103,6 +106,25 @@ func age(p *parser, n *yaml.Node, _ string) any {
 	return s
 }
 
+// times reads when a timer comes. Zuul finds a mistake when it starts its timers,
+// where only the operator sees it; here the author does.
+func times(p *parser, n *yaml.Node, _ string) any {
+	list := p.strings(n)
+	if p.broken {
+		return list
+	}
+	if len(list) == 0 {
+		p.fail(posOf(n), `write when it comes: "0 2 * * *"`, "this must not be empty")
+	}
+	p.each(n, func(n *yaml.Node) {
+		var wrong *timer.Error
+		if _, err := timer.Parse(n.Value); errors.As(err, &wrong) {
+			p.fail(posOf(n), wrong.Hint, "%s", wrong.Message)
+		}
+	})
+	return list
+}
+
 func mappings(p *parser, n *yaml.Node, _ string) any {
 	var out []map[string]any
 	p.each(n, func(n *yaml.Node) {
@@ -161,7 +183,7 @@ var driverSchemas = map[string]schemas{
 		trigger: &schema{what: "the trigger", required: []string{"event"}, rules: map[string]rule{"event": some("ref-updated"), "ref": exprs, "ignore-deletes": flag}},
 		require: &schema{what: "the requirement"}, reject: &schema{what: "the reject"},
 	},
-	"timer": {trigger: &schema{what: "the trigger", required: []string{"time"}, rules: map[string]rule{"time": text}}},
+	"timer": {trigger: &schema{what: "the trigger", required: []string{"time"}, rules: map[string]rule{"time": times, "dereference": flag, "debug": flag}}},
 	"zuul": {
 		trigger: &schema{what: "the trigger", required: []string{"event"}, rules: map[string]rule{
 			"event": some("parent-change-enqueued", "project-change-merged", "image-build", "image-validate"), "pipeline": exprs}},

@@ -78,6 +78,7 @@ var objectsWithAttributes = []struct{ what, place, attributes string }{
 	{"pagure reporter", "- pipeline: {name: x, manager: serial, success: {pagure: {%s}}}", "status status-url comment merge"},
 	{"git trigger", "- pipeline: {name: x, manager: serial, trigger: {git: {event: ref-updated, %s}}}", "ref ignore-deletes"},
 	{"timer trigger", "- pipeline: {name: x, manager: serial, trigger: {timer: {%s}}}", "time"},
+	{"timer trigger", "- pipeline: {name: x, manager: serial, trigger: {timer: {time: 0 0 * * *, %s}}}", "dereference debug"},
 	{"zuul trigger", "- pipeline: {name: x, manager: serial, trigger: {zuul: {event: project-change-merged, %s}}}", "pipeline"},
 	{"zuul reporter", "- pipeline: {name: x, manager: serial, success: {zuul: {%s}}}", "image-built image-validated"},
 	{"smtp reporter", "- pipeline: {name: x, manager: serial, success: {smtp: {%s}}}", "to from subject"},

@@ -3,6 +3,7 @@
 package convert
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -68,9 +69,10 @@ func ChangeName(c gozer.ChangeRef) string {
 	return fmt.Sprintf("%s#%d", c.Project.Name, c.Number)
 }
 
-// PatchsetName names the version as well: "acme/api#12,3f2c1d4e5".
+// PatchsetName names the version as well: "acme/api#12,3f2c1d4e5". Of a branch
+// that a timer brought in, that is where it was.
 func PatchsetName(c gozer.ChangeRef) string {
-	return ChangeName(c) + "," + model.ShortCommit(c.Patchset)
+	return ChangeName(c) + "," + model.ShortCommit(cmp.Or(c.Patchset, c.Head))
 }
 
 // ChangeNames names all changes of an item: "acme/api#12 + acme/web#3".
@@ -235,19 +237,32 @@ func TriggerEvent(e *gozer.TriggerEvent) model.TriggerEvent {
 	return model.TriggerEvent{
 		Name: e.Name, Connection: s.Connection, Event: s.Event, Action: s.Action, Project: s.Project, Number: s.Number,
 		Patchset: s.Patchset, Branch: s.Branch, Ref: s.Ref, OldRev: s.OldRev, NewRev: s.NewRev, Comment: s.Comment,
-		State: s.State, Label: s.Label, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, Urgent: s.Urgent, ReceivedAt: s.ReceivedAt.Time,
+		State: s.State, Label: s.Label, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, Urgent: s.Urgent,
+		Time: s.Time, Tick: timeOf(s.Tick), ReceivedAt: s.ReceivedAt.Time,
 	}
+}
+
+// timeOf a moment; the zero time for none.
+func timeOf(m *metav1.Time) time.Time {
+	if m == nil {
+		return time.Time{}
+	}
+	return m.Time
 }
 
 // TriggerEventObject makes the custom resource of an event.
 func TriggerEventObject(namespace string, e model.TriggerEvent, delivery string) *gozer.TriggerEvent {
+	var tick *metav1.Time
+	if !e.Tick.IsZero() {
+		tick = new(metav1.NewTime(e.Tick))
+	}
 	return &gozer.TriggerEvent{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: e.Name},
 		Spec: gozer.TriggerEventSpec{
 			Connection: e.Connection, Delivery: Cut(delivery, 255), Event: e.Event, Action: e.Action, Project: e.Project, Number: e.Number,
 			Patchset: e.Patchset, Branch: e.Branch, Ref: e.Ref, OldRev: e.OldRev, NewRev: e.NewRev, Comment: Cut(e.Comment, 8192),
 			State: e.State, Label: Cut(e.Label, 255), Account: Cut(e.Account, 255), Tenant: e.Tenant, Pipeline: e.Pipeline, Urgent: e.Urgent,
-			ReceivedAt: metav1.NewMicroTime(e.ReceivedAt),
+			Time: e.Time, Tick: tick, ReceivedAt: metav1.NewMicroTime(e.ReceivedAt),
 		},
 	}
 }

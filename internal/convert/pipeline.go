@@ -9,6 +9,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/match"
+	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // PipelineSpec of a pipeline in a config project. refused says, in words, what
@@ -81,6 +82,13 @@ const host = "gitea"
 func triggers(in []configlang.Conf) (out []gozer.Trigger, left []string) {
 	for _, c := range in {
 		t := gozer.Trigger{Connection: c.Connection, Event: texts(c, "event")[0]}
+		if c.Driver == model.Timer {
+			out = append(out, gozer.Trigger{Connection: c.Connection, Event: model.Timer, Times: texts(c, "time"), Dereference: c.Values["dereference"] == true})
+			if c.Values["debug"] == true {
+				left = append(left, "debug of a timer"+notHere)
+			}
+			continue
+		}
 		if c.Driver != host {
 			left = append(left, fmt.Sprintf("the trigger of %s (%s, event %s)%s", c.Connection, c.Driver, t.Event, notHere))
 			continue

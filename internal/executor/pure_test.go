@@ -300,3 +300,32 @@ func TestBackoff(t *testing.T) {
 		t.Errorf("pause of very many = %s", got)
 	}
 }
+
+// TestVariablesOfRefs: what was pushed has revisions; what a timer brought in has
+// none, but for the commit that it asked for.
+func TestVariablesOfRefs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change buildspec.Change
+		want   map[string]any
+	}{
+		"a change": {buildspec.Change{Number: 7, Patchset: "c", Head: "c", Branch: "main", Ref: "refs/pull/7/head"},
+			map[string]any{"change": "7", "patchset": "c", "commit_id": "c", "branch": "main", "ref": "refs/pull/7/head"}},
+		"a push": {buildspec.Change{Patchset: "c", Head: "c", OldRev: "b", Branch: "main", Ref: "refs/heads/main"},
+			map[string]any{"oldrev": "b", "newrev": "c", "commit_id": "c", "branch": "main", "ref": "refs/heads/main"}},
+		"a tag": {buildspec.Change{Patchset: "c", Head: "c", OldRev: "b", Ref: "refs/tags/v1"},
+			map[string]any{"oldrev": "b", "newrev": "c", "commit_id": "c", "tag": "v1", "ref": "refs/tags/v1"}},
+		"a timer": {buildspec.Change{Head: "c", Branch: "main", Ref: "refs/heads/main"},
+			map[string]any{"commit_id": "c", "branch": "main", "ref": "refs/heads/main"}},
+		"a timer with dereference": {buildspec.Change{Patchset: "c", Head: "c", Branch: "main", Ref: "refs/heads/main"},
+			map[string]any{"newrev": "c", "commit_id": "c", "branch": "main", "ref": "refs/heads/main"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]any{}
+			addChange(got, tc.change)
+			delete(got, "project")
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}

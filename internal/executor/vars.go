@@ -120,7 +120,8 @@ func addChange(to map[string]any, c buildspec.Change) {
 	if c.Number != 0 {
 		vars["change"], vars["patchset"] = number(c.Number), c.Patchset
 	} else {
-		vars["oldrev"], vars["newrev"] = c.OldRev, c.Head
+		// A timer brings in a branch without a version: it has no newrev, as in Zuul.
+		vars["oldrev"], vars["newrev"] = c.OldRev, c.Patchset
 		if tag, ok := model.TagOfRef(c.Ref); ok {
 			vars["tag"] = tag
 		}

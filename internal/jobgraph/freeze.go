@@ -69,6 +69,13 @@ func Freeze(l *layout.Layout, in Input) (Graph, error) {
 	return f.graph, nil
 }
 
+// Idle says that there is nothing to do for an item. When it cannot be told,
+// because its jobs are wrong, there is: somebody must hear of it.
+func Idle(l *layout.Layout, in Input) bool {
+	graph, err := Freeze(l, in)
+	return err == nil && len(graph.Jobs) == 0
+}
+
 type freezer struct {
 	layout *layout.Layout
 	in     Input

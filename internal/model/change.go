@@ -34,9 +34,10 @@ type BranchRef struct {
 type Change struct {
 	Project Project `json:"project"`
 	// Number is the host's number of the pull request or review; 0 for a branch
-	// or tag that was pushed (Zuul: a ref).
+	// or tag (Zuul: a ref).
 	Number int64 `json:"number"`
-	// Patchset identifies the version: the head commit for pull requests.
+	// Patchset identifies the version: the head commit for pull requests, what was
+	// pushed of a branch or tag; empty for a branch at whatever commit it is.
 	Patchset string `json:"patchset"`
 	// Head is the commit that the change proposes.
 	Head string `json:"head"`

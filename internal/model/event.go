@@ -8,7 +8,7 @@ type TriggerEvent struct {
 	// Name is unique; the same delivery has the same name.
 	Name       string
 	Connection string
-	// Event is "pull_request", "pull_request_review", "push" or "enqueue".
+	// Event is "pull_request", "pull_request_review", "push", "enqueue" or Timer.
 	Event  string
 	Action string
 	// Project is the path on the host, e.g. "acme/api".
@@ -24,9 +24,18 @@ type TriggerEvent struct {
 	State   string
 	Label   string
 	Account string
-	// Tenant and Pipeline, for the event "enqueue".
+	// Tenant and Pipeline, for the events "enqueue" and Timer.
 	Tenant, Pipeline string
 	// Urgent changes pass those that wait, for the event "enqueue".
-	Urgent     bool
+	Urgent bool
+	// Time of the pipeline that came, and when it came for this branch, for the event Timer.
+	Time       string
+	Tick       time.Time
 	ReceivedAt time.Time
 }
+
+// Timer is the event of a time that came, and the connection that has it.
+const Timer = "timer"
+
+// Forced says that the event is for one pipeline, whatever its triggers want.
+func (e TriggerEvent) Forced() bool { return e.Event == "enqueue" || e.Event == Timer }

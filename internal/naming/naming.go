@@ -29,6 +29,12 @@ func Item(pipeline string, c model.Change, event string) string {
 	return fmt.Sprintf("%s-%s-%d-%s", slug(pipeline, pipelineLength), slug(c.Project.ShortName(), projectLength), c.Number%10_000_000, id[:8])
 }
 
+// Tick is the name of the event that a pipeline's time came for a branch.
+func Tick(tenant, pipeline string, p model.Project, branch string, at time.Time) string {
+	id := digest(tenant, pipeline, p.Canonical(), branch, at.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("tick-%s-%s-%s", slug(pipeline, pipelineLength), slug(p.ShortName(), projectLength), id[:20])
+}
+
 // SharedQueue is the name of a dependent pipeline's queue.
 func SharedQueue(pipeline, queue string) string {
 	return fmt.Sprintf("%s-%s-%s", slug(pipeline, pipelineLength), slug(queue, queueLength), digest(pipeline, queue)[:6])

@@ -2,7 +2,9 @@ package naming
 
 import (
 	"regexp"
+	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -19,7 +21,13 @@ func TestNamesAreValidAndDistinct(t *testing.T) {
 		pipeline, event := text.Draw(t, "pipeline"), text.Draw(t, "event")
 		item := Item(pipeline, c, event)
 		build := Build(BuildSet(item, 999), text.Draw(t, "job"), text.Draw(t, "content"))
-		for _, name := range []string{item, SharedQueue(pipeline, text.Draw(t, "queue")), build, NodeRequest(build, 9), Label(text.Draw(t, "label"))} {
+		tick := time.Unix(rapid.Int64Range(0, 1e10).Draw(t, "tick"), 0)
+		ticks := []string{Tick("acme", pipeline, c.Project, "main", tick), Tick("acme", pipeline, c.Project, "main", tick.Add(time.Second)),
+			Tick("acme", pipeline, c.Project, "mai", tick), Tick("other", pipeline, c.Project, "main", tick), Tick("acme", pipeline+"x", c.Project, "main", tick)}
+		if ticks[0] != Tick("acme", pipeline, c.Project, "main", tick.UTC()) || len(slices.Compact(slices.Sorted(slices.Values(ticks)))) != len(ticks) {
+			t.Fatalf("one tick has two names, or two have one: %v", ticks)
+		}
+		for _, name := range []string{ticks[0], item, SharedQueue(pipeline, text.Draw(t, "queue")), build, NodeRequest(build, 9), Label(text.Draw(t, "label"))} {
 			if !valid.MatchString(name) {
 				t.Fatalf("%q is not a name and a label", name)
 			}

@@ -18,11 +18,12 @@ type Refusal struct {
 	Event             string
 }
 
-// Refusals are what a tenant's pipelines said to the events of a change, oldest first.
-func Refusals(events []gozer.TriggerEvent, tenant, project string, number int64) []Refusal {
+// Refusals are what a tenant's pipelines said to the events of a change, or of a
+// branch or tag, oldest first.
+func Refusals(events []gozer.TriggerEvent, tenant string, c gozer.ChangeRef) []Refusal {
 	var out []Refusal
 	for _, e := range events {
-		if e.Spec.Project != project || e.Spec.Number != number {
+		if e.Spec.Project != c.Project.Name || e.Spec.Number != c.Number || c.Number == 0 && e.Spec.Ref != c.Ref {
 			continue
 		}
 		name := e.Spec.Event
@@ -128,6 +129,9 @@ func (x *index) view(it *gozer.QueueItem) (Item, bool) {
 func (x *index) headline(it *gozer.QueueItem) string {
 	c := changeOf(it)
 	head := fmt.Sprintf("%s (patchset %s)", ChangeName(it), model.ShortCommit(clean(c.Patchset)))
+	if c.Number == 0 {
+		head = fmt.Sprintf("%s (commit %s)", ChangeName(it), model.ShortCommit(clean(c.Head)))
+	}
 	v, queued := x.view(it)
 	switch {
 	case it.Status.Merged != nil:

@@ -71,10 +71,10 @@ func TestNoTimesIsStable(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	f := story()
-	refusals := Refusals(statusviewtest.Events(), "acme", "acme/web", 8)
+	refusals := Refusals(statusviewtest.Events(), "acme", gozer.ChangeRef{Project: gozer.ProjectRef{Name: "acme/web"}, Number: 8})
 	for _, i := range f.Items {
 		c := i.Spec.Changes[0]
-		golden(t, "explain_"+i.Name+".txt", Explain(f, i.Name, Refusals(statusviewtest.Events(), "acme", c.Project.Name, c.Number), Style{}))
+		golden(t, "explain_"+i.Name+".txt", Explain(f, i.Name, Refusals(statusviewtest.Events(), "acme", c), Style{}))
 	}
 	golden(t, "explain_refused.txt", ExplainRefusals("acme/web#8", "acme", refusals, statusviewtest.Now, Style{}))
 	if got := Explain(f, "nobody", nil, Style{}); got != "" {
@@ -106,7 +106,7 @@ func TestHostileText(t *testing.T) {
 	}
 	out := New(bad, "").Text(Style{})
 	for _, i := range bad.Items {
-		out += Explain(bad, i.Name, Refusals(statusviewtest.Events(), "acme", "acme/web", 8), Style{})
+		out += Explain(bad, i.Name, Refusals(statusviewtest.Events(), "acme", gozer.ChangeRef{Project: gozer.ProjectRef{Name: "acme/web"}, Number: 8}), Style{})
 	}
 	for _, r := range []string{"\x1b", "\a", "\u202e", "\r", "\u009b", "\x9b"} {
 		if strings.Contains(out, r) {

@@ -83,7 +83,7 @@ func checkRules(t *testing.T, key string, rules []rbacv1.PolicyRule) {
 func TestSmallRoles(t *testing.T) {
 	rendered := render(t)
 	for key, want := range map[string][]string{
-		"Role/gate/gozer-manager": {"delete gozer.dev/triggerevents", "get /secrets"},
+		"Role/gate/gozer-manager": {"create gozer.dev/triggerevents", "delete gozer.dev/triggerevents", "get /secrets"},
 		"Role/gate/gozer-web":     {"create gozer.dev/triggerevents", "get /secrets", "get gozer.dev/connections"},
 		"Role/gate/gozer-merger":  {"get /secrets", "get gozer.dev/connections"},
 	} {

@@ -41,7 +41,9 @@ func (w *world) project(connection, name string) (model.Project, bool) {
 func (w *world) deal(e *event) {
 	ev := e.TriggerEvent
 	if p, ok := w.project(ev.Connection, ev.Project); ok {
-		if ev.Number == 0 {
+		if ev.Event == model.Timer {
+			w.enterAll(model.Change{Project: p, Patchset: ev.Patchset, Head: ev.NewRev, Ref: ev.Ref, Branch: ev.Branch, Open: true}, ev)
+		} else if ev.Number == 0 {
 			w.dealPush(p, ev)
 		} else if c := w.host.changes[model.ChangeKey{Project: p.Canonical(), Number: ev.Number}]; c != nil {
 			w.dequeueStale(*c)
@@ -87,7 +89,7 @@ func (w *world) gateMade(commit string) bool {
 func (w *world) enterAll(c model.Change, ev model.TriggerEvent) {
 	for n := range w.store.pipelines {
 		p := &w.store.pipelines[n]
-		wanted := ev.Event == "enqueue" && ev.Pipeline == p.name || ev.Event != "enqueue" && match.Triggered(convert.Triggers(p.spec.Triggers), ev)
+		wanted := ev.Forced() && ev.Pipeline == p.name || !ev.Forced() && match.Triggered(convert.Triggers(p.spec.Triggers), ev)
 		if wanted && (w.inForce().InPipeline(c.Project.Canonical(), p.name) || c.Number != 0 && c.Project.Name != configProject && len(w.inForce().Stanzas(c.Project.Canonical())) == 0) {
 			w.enter(p, c, ev)
 		}
@@ -97,7 +99,7 @@ func (w *world) enterAll(c model.Change, ev model.TriggerEvent) {
 // enter brings a change into a pipeline, or says why not.
 func (w *world) enter(p *pipeline, c model.Change, ev model.TriggerEvent) {
 	a := newArrival(p, c, ev)
-	i := w.liveItem(p.name, c)
+	i := w.present(p.name, c, ev)
 	switch {
 	case i == nil:
 		w.admit(a, c)

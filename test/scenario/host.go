@@ -53,7 +53,7 @@ func changeName(c model.Change) string {
 // rev is what a change is in a sequence: "api#1", or "api#1,2" from its second patchset on.
 func rev(c model.Change) string {
 	if c.Number == 0 {
-		return c.Patchset
+		return c.Head
 	}
 	if c.Patchset == "1" {
 		return changeName(c)

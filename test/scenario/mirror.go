@@ -33,6 +33,7 @@ var OnTheRealServer = []string{
 	"024-nonvoting_job",
 	"028-rerun",
 	"033-live_reconfiguration",
+	"034-timer_while_it_runs",
 	"035-queue_rate_limiting",
 	"056-cycle_failure",
 	"057-failing_cycle_behind_failing_change",

@@ -138,7 +138,7 @@ func (p *player) do(c command) error {
 		"open": p.cmdOpen, "push-patchset": p.cmdPatchset, "edit": p.cmdEdit,
 		"approve": p.cmdApprove, "unapprove": p.cmdUnapprove, "close": p.cmdClose, "reopen": p.cmdReopen,
 		"comment": p.cmdComment, "draft": p.cmdDraft, "merge": p.cmdMerge, "conflict": p.cmdConflict,
-		"refuse": p.cmdRefuse, "accept": p.cmdRefuse, "enqueue": p.cmdEnqueue, "dequeue": p.cmdDequeue,
+		"refuse": p.cmdRefuse, "accept": p.cmdRefuse, "enqueue": p.cmdEnqueue, "dequeue": p.cmdDequeue, "tick": p.cmdTick,
 		"result": p.cmdResult, "fail": p.cmdResult, "retry": p.cmdResult, "flaky": p.cmdResult, "pass": p.cmdResult,
 		"hold": p.cmdHold, "release": p.cmdRelease, "unhold": p.cmdUnhold, "nodes": p.cmdNodes, "relative-priority": p.cmdRelative,
 		"settle": p.cmdSettle, "crash": p.cmdCrash, "show": p.cmdShow,
