@@ -53,7 +53,6 @@ const (
 	configFile    = "ansible.cfg"
 	factsDir      = "facts"
 	frozenDir     = "frozen"
-	homeDir       = "home"
 )
 
 // resultsFile is what zuul_return writes, in the work directory.
@@ -102,7 +101,7 @@ func (b *build) writeCommon(context.Context) error {
 	if err := os.WriteFile(filepath.Join(o.AnsibleDir, knownHosts), []byte(known.String()), 0o644); err != nil {
 		return err
 	}
-	for _, dir := range []string{"src", logsDir, "tmp", ".ssh"} {
+	for _, dir := range []string{"src", logsDir, "tmp"} {
 		if err := os.MkdirAll(filepath.Join(o.WorkDir, dir), 0o755); err != nil {
 			return err
 		}

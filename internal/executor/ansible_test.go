@@ -29,22 +29,19 @@ func (w *world) withAnsible() {
 	w.t.Cleanup(func() { os.RemoveAll(dir) })
 	w.opts.RunnersDir = filepath.Join(dir, "run")
 	w.opts.TrustedDir, w.opts.UntrustedDir, w.opts.AnsibleDir = filepath.Join(dir, "trusted"), filepath.Join(dir, "untrusted"), filepath.Join(dir, "ansible")
-	for name, home := range map[string]string{buildspec.RunnerTrusted: "", buildspec.RunnerUntrusted: w.opts.WorkDir} {
-		w.startRunner(name, home)
+	for _, name := range []string{buildspec.RunnerTrusted, buildspec.RunnerUntrusted} {
+		w.startRunner(name)
 	}
 }
 
-func (w *world) startRunner(name, home string) {
+func (w *world) startRunner(name string) {
 	w.t.Helper()
 	dir := filepath.Join(w.opts.RunnersDir, name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		w.t.Fatal(err)
 	}
-	if home == "" {
-		home = filepath.Join(dir, homeDir)
-	}
 	o := nodeagent.Options{
-		Socket: filepath.Join(dir, buildspec.RunnerSocket), Home: home,
+		Socket: filepath.Join(dir, buildspec.RunnerSocket), Home: filepath.Join(dir, "home"),
 		KillGrace: 200 * time.Millisecond, Linger: 200 * time.Millisecond, Logf: func(string, ...any) {},
 	}
 	ctx, stop := context.WithCancel(context.Background())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gozer-dev/gozer/internal/ansible"
@@ -40,7 +41,7 @@ func (p *play) run(ctx, limit context.Context, dir string, args []string) ended 
 	for i, a := range args {
 		words[i] = quote(a)
 	}
-	command := "cd " + quote(p.b.opts.WorkDir) + " && exec " + strings.Join(words, " ")
+	command := `mkdir -p -m 700 "$HOME/.ssh" && cd ` + quote(p.b.opts.WorkDir) + " && exec " + strings.Join(words, " ")
 	e := p.b.session(ctx, limit, p.runner.client, p.runner.env(p.b.opts, filepath.Join(dir, configFile)), command,
 		&eventWriter{play: p}, p.b.log.lines(p.out.line))
 	p.endTails()
@@ -95,7 +96,10 @@ func (p *play) unreachable(e ansible.Event) {
 	if p.lost == "" {
 		p.lost = fmt.Sprintf("Host unreachable: %s: %s", e.Host, oneLine(e.Message(), 500))
 	}
-	p.b.ansible.unreachable = append(p.b.ansible.unreachable, e.Host)
+	known := slices.ContainsFunc(p.b.ansible.hosts, func(h ansible.Host) bool { return h.Name == e.Host })
+	if known && !slices.Contains(p.b.ansible.unreachable, e.Host) {
+		p.b.ansible.unreachable = append(p.b.ansible.unreachable, e.Host)
+	}
 }
 
 // eventWriter takes the standard output of ansible-playbook: lines of events,

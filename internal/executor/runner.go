@@ -23,9 +23,7 @@ import (
 type runner struct {
 	name string
 	// dir is the directory that the executor and this container share.
-	dir string
-	// home of its playbooks.
-	home   string
+	dir    string
 	client *ssh.Client
 }
 
@@ -36,7 +34,7 @@ func (r *runner) config(o Options, dir string) ansible.Config {
 	return ansible.Config{
 		Inventory: filepath.Join(dir, inventoryFile), Plugins: filepath.Join(o.AnsibleDir, pluginsDir),
 		Facts: r.path(factsDir), Temp: r.path("tmp"), Control: r.path("cp"),
-		KnownHosts: []string{filepath.Join(r.home, ".ssh", knownHosts), filepath.Join(o.AnsibleDir, knownHosts)},
+		KnownHosts: []string{"~/.ssh/" + knownHosts, filepath.Join(o.AnsibleDir, knownHosts)},
 	}
 }
 
@@ -50,7 +48,6 @@ func (r *runner) env(o Options, config string) []envVar {
 		{"ANSIBLE_LOCALHOST_WARNING", "False"},
 		{"ANSIBLE_INVENTORY_UNPARSED_WARNING", "False"},
 		{"GOZER_RESULTS", filepath.Join(o.WorkDir, resultsFile)},
-		{"HOME", r.home},
 		{"LANG", "C.UTF-8"},
 		{"PYTHONDONTWRITEBYTECODE", "1"},
 		{"PYTHONNOUSERSITE", "1"},
@@ -63,22 +60,18 @@ func (r *runner) env(o Options, config string) []envVar {
 // connectRunners waits for the containers: their image may have to be pulled.
 func (b *build) connectRunners(ctx context.Context) error {
 	var err error
-	// What a change runs may write to the work directory: it is no home for trusted playbooks.
-	if b.ansible.untrusted, err = b.connectRunner(ctx, buildspec.RunnerUntrusted, b.opts.WorkDir); err != nil {
+	if b.ansible.untrusted, err = b.connectRunner(ctx, buildspec.RunnerUntrusted); err != nil {
 		return err
 	}
 	if b.spec.Trusted() {
-		b.ansible.trusted, err = b.connectRunner(ctx, buildspec.RunnerTrusted, "")
+		b.ansible.trusted, err = b.connectRunner(ctx, buildspec.RunnerTrusted)
 	}
 	return err
 }
 
-func (b *build) connectRunner(ctx context.Context, name, home string) (*runner, error) {
-	r := &runner{name: name, dir: filepath.Join(b.opts.RunnersDir, name), home: home}
-	if r.home == "" {
-		r.home = r.path(homeDir)
-	}
-	for _, dir := range []string{r.path(factsDir), r.path(frozenDir), r.path("tmp"), r.path("cp"), r.path("ansible"), filepath.Join(r.home, ".ssh")} {
+func (b *build) connectRunner(ctx context.Context, name string) (*runner, error) {
+	r := &runner{name: name, dir: filepath.Join(b.opts.RunnersDir, name)}
+	for _, dir := range []string{r.path(factsDir), r.path(frozenDir), r.path("tmp"), r.path("cp"), r.path("ansible")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}

@@ -29,8 +29,11 @@ const KeySecrets = "secrets.json"
 // AnnotationSpec carries the build's specification into its executor Pod.
 const AnnotationSpec = "gozer.dev/build-spec"
 
-// executorUser is the user of the gozer image.
-const executorUser = 65532
+// executorUser is the user of the gozer image, and executorHome that user's home.
+const (
+	executorUser = 65532
+	executorHome = "/home/gozer"
+)
 
 // Image is an image and when to pull it.
 type Image struct {
@@ -175,16 +178,16 @@ func addRunners(pod *corev1.Pod, e Executor) {
 	var runners []corev1.Container
 	for _, name := range names {
 		own, dir := "runner-"+name, path.Join(buildspec.RunnersDir, name)
-		pod.Spec.Volumes = append(pod.Spec.Volumes, emptyDir(own), emptyDir("tmp-"+name))
+		pod.Spec.Volumes = append(pod.Spec.Volumes, emptyDir(own), emptyDir("tmp-"+name), emptyDir("home-"+name))
 		share(own, dir, &executor, false)
-		home, repositories := buildspec.WorkDir, []string{"untrusted"}
+		repositories := []string{"untrusted"}
 		if name == buildspec.RunnerTrusted {
-			home, repositories = path.Join(dir, "home"), []string{"untrusted", "trusted"}
+			repositories = []string{"untrusted", "trusted"}
 		}
 		c := corev1.Container{
 			Name: name, Image: e.Ansible.Name, ImagePullPolicy: e.Ansible.Pull,
 			Command: []string{"gozer", "node", "--socket", path.Join(dir, buildspec.RunnerSocket)},
-			Env:     []corev1.EnvVar{{Name: "HOME", Value: home}},
+			Env:     []corev1.EnvVar{{Name: "HOME", Value: executorHome}},
 			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 				corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("96Mi"),
 			}},
@@ -192,6 +195,7 @@ func addRunners(pod *corev1.Pod, e Executor) {
 		}
 		share("work", buildspec.WorkDir, &c, false)
 		share("tmp-"+name, "/tmp", &c, false)
+		share("home-"+name, executorHome, &c, false)
 		share(own, dir, &c, false)
 		share("ansible", buildspec.AnsibleDir, &c, true)
 		share("ssh-agent", path.Join(buildspec.RunnersDir, buildspec.SSHAgentDir), &c, true)
