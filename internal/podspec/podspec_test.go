@@ -24,6 +24,8 @@ func pods() map[string]*corev1.Pod {
 		"node": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer,
 			Labels: map[string]string{"gozer.dev/role": "node"}, Image: Image{Name: "debian:12"}, User: 1000, Home: "/home/zuul", Deadline: 60}),
 		"executor":         ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
+		"executor-ansible": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Ansible: Image{Name: "gozer-ansible:dev", Pull: corev1.PullNever}, Trusted: true,
+			Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-secrets": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 	}
 }
@@ -97,6 +99,37 @@ func TestPodsAreConfined(t *testing.T) {
 	}
 	if keys("executor")[KeySecrets] || !keys("executor-secrets")[KeySecrets] {
 		t.Error("only an executor whose job has secrets has their Secret")
+	}
+}
+
+// TestRunnersHaveNothing: where playbooks run there is no token, key or secret of
+// the executor's, and where a change's run nothing of trusted ones.
+func TestRunnersHaveNothing(t *testing.T) {
+	pod := pods()["executor-ansible"]
+	empty := map[string]bool{}
+	for _, v := range pod.Spec.Volumes {
+		empty[v.Name] = v.EmptyDir != nil
+	}
+	seen := map[string]map[string]bool{}
+	for _, c := range pod.Spec.Containers {
+		seen[c.Name] = map[string]bool{}
+		for _, m := range c.VolumeMounts {
+			seen[c.Name][m.Name] = true
+			if c.Name != ContainerExecutor && !empty[m.Name] {
+				t.Errorf("%s mounts %s", c.Name, m.Name)
+			}
+			if c.Name != ContainerExecutor && !m.ReadOnly && (m.Name == "trusted" || m.Name == "untrusted" || m.Name == "ansible") {
+				t.Errorf("%s can write to %s", c.Name, m.Name)
+			}
+		}
+	}
+	for _, v := range []string{"trusted", "runner-trusted", "home-trusted", "tmp-trusted", "tmp", "keys", "build", "secrets"} {
+		if seen["untrusted"][v] {
+			t.Errorf("the untrusted container has the volume %s", v)
+		}
+	}
+	if n := len(pod.Spec.Containers); pod.Spec.Containers[n-1].Name != ContainerExecutor {
+		t.Error("the executor is started before the containers that it waits for")
 	}
 }
 
