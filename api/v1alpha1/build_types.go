@@ -288,11 +288,54 @@ type BuildStatus struct {
 	// completedAt is when the build was decided.
 	// +optional
 	CompletedAt *metav1.MicroTime `json:"completedAt,omitempty"`
+	// returned is what the job handed over with zuul_return.
+	// +optional
+	Returned *Returned `json:"returned,omitempty"`
 	// conditions: Completed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Returned is what a job handed over (Zuul: zuul_return).
+type Returned struct {
+	// secret that has the data for the jobs that depend on this one.
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret"`
+	// limitsChildren says that of the jobs that depend on this one only those of
+	// childJobs run.
+	// +optional
+	LimitsChildren bool `json:"limitsChildren,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +listType=atomic
+	ChildJobs []string `json:"childJobs,omitempty"`
+	// artifacts that the job has left somewhere.
+	// +optional
+	// +kubebuilder:validation:MaxItems=100
+	// +listType=atomic
+	Artifacts []Artifact `json:"artifacts,omitempty"`
+	// warnings for the author of the change.
+	// +optional
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +listType=atomic
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Artifact is something that a build has left somewhere.
+type Artifact struct {
+	// +kubebuilder:validation:MaxLength=1024
+	Name string `json:"name"`
+	// +kubebuilder:validation:MaxLength=1024
+	URL string `json:"url"`
+	// metadata as the job gave it.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Metadata *apiextensionsv1.JSON `json:"metadata,omitempty"`
 }
 
 // Build is one job of a buildset.

@@ -34,6 +34,9 @@ const (
 	// AnnotationPushed on a ChangeQueue names the event of a push to a branch that
 	// changes of the queue are for.
 	AnnotationPushed = "gozer.dev/pushed"
+	// AnnotationReturned on a Build is what an attempt has returned with zuul_return,
+	// as far as the gate goes by it.
+	AnnotationReturned = "gozer.dev/returned"
 	// AnnotationChange names the change for people: "acme/api#12,3f2c1d4e5".
 	AnnotationChange = "gozer.dev/change"
 )

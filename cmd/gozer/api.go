@@ -9,13 +9,15 @@ import (
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/build"
+	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/managerapi"
 	"github.com/gozer-dev/gozer/internal/projectkeys"
+	"github.com/gozer-dev/gozer/internal/returned"
 )
 
 // managerAPI is what builds and the web role ask of the manager; it adds what
 // is found in the cluster to the options.
-func managerAPI(o managerapi.Options, c client.Reader, keys *projectkeys.Store, projects projectkeys.Finder) http.Handler {
+func managerAPI(o managerapi.Options, c client.Client, keys *projectkeys.Store, projects projectkeys.Finder) http.Handler {
 	o.PublicKey = func(ctx context.Context, tenant, name string) ([]byte, error) {
 		project, err := projects.Project(ctx, tenant, name)
 		if err != nil {
@@ -36,6 +38,13 @@ func managerAPI(o managerapi.Options, c client.Reader, keys *projectkeys.Store, 
 			return managerapi.BuildInfo{}, err
 		}
 		return managerapi.BuildInfo{Build: build.HistoryOf(&b, &set), Phase: string(b.Status.Phase)}, nil
+	}
+	o.Keep = func(ctx context.Context, of logstore.Key, all returned.Results) error {
+		err := build.Keep(ctx, c, of.Namespace, of.Build, int32(of.Attempt), all)
+		if client.IgnoreNotFound(err) == nil && err != nil {
+			return managerapi.ErrNotFound
+		}
+		return err
 	}
 	return managerapi.New(o)
 }

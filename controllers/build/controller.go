@@ -313,6 +313,11 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 		// It starts; the Pod tells when it runs.
 	default:
 		r.following(s)
+		if o.Returned {
+			if there, err := takeReturned(s.build); err != nil || !there {
+				return ctrl.Result{RequeueAfter: lookAgain}, err
+			}
+		}
 		r.decided(s, o)
 	}
 	return ctrl.Result{}, nil
@@ -377,7 +382,7 @@ func (r *Reconciler) failedOnce(s *scope, o buildspec.Outcome) {
 func (r *Reconciler) again(s *scope, why string) {
 	st := &s.build.Status
 	st.Attempt++
-	st.Phase, st.Pod, st.StartedAt = gozer.BuildNodes, "", nil
+	st.Phase, st.Pod, st.StartedAt, st.Returned = gozer.BuildNodes, "", nil, nil
 	st.NodeRequest = naming.NodeRequest(s.build.Name, st.Attempt)
 	st.Reason = convert.Cut(why, 1000)
 }
@@ -426,7 +431,11 @@ func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 		s.build.Status.Reason = convert.Cut("publishing the tested state is tried again: "+err.Error(), 1000)
 		return ctrl.Result{RequeueAfter: retryAfter}, nil
 	}
-	pod, err := r.executorPod(s)
+	parents, err := r.parents(ctx, s)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	pod, err := r.executorPod(s, parents)
 	if err != nil {
 		r.finish(s, model.BuildError, err.Error())
 		return ctrl.Result{}, nil

@@ -84,7 +84,7 @@ const (
 )
 
 // executorPod is the Pod of the present attempt.
-func (r *Reconciler) executorPod(s *scope) (*corev1.Pod, error) {
+func (r *Reconciler) executorPod(s *scope, parents []string) (*corev1.Pod, error) {
 	spec, err := r.spec(s)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (r *Reconciler) executorPod(s *scope) (*corev1.Pod, error) {
 		Labels: map[string]string{gozer.LabelRole: RoleExecutor, gozer.LabelBuild: s.build.Name, gozer.LabelBuildSet: s.set.Name,
 			gozer.LabelPipeline: s.build.Spec.Pipeline, gozer.LabelJob: naming.Label(s.build.Spec.Job.Name)},
 		Owner:  *metav1.NewControllerRef(s.build, gozer.GroupVersion.WithKind("Build")),
-		Secret: s.request.Name, JobSecrets: secrets, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
+		Secret: s.request.Name, JobSecrets: secrets, Parents: parents, ParentsKey: keyReturned, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
 	}
 	if spec.Ansible() {
 		e.Ansible, e.Trusted = r.Settings.Ansible, spec.Trusted()
@@ -133,8 +133,9 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		Job: job.Name, Attempt: int(attempt), MaxAttempts: int(job.Attempts), Voting: job.Voting,
 		Change: change(b.Spec.Change),
 		GitURL: r.Settings.MergerURL + "/git/" + Scope(b.Namespace, s.set.Name), GitAuthority: r.Settings.MergerAuthority,
-		LogURL: r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
-		PreRun: playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
+		LogURL:    r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
+		ResultURL: r.Settings.ManagerURL + "/results/" + LogSubject(b.Namespace, b.Name, attempt),
+		PreRun:    playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
 		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout, PostReview: job.PostReview, Tags: job.Tags,
 	}
 	for _, step := range s.set.Spec.Steps {

@@ -199,8 +199,14 @@ func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobSta
 		for _, d := range j.Dependencies {
 			st.Dependencies = append(st.Dependencies, jobgraph.Dependency{Name: d.Name, Soft: d.Soft})
 		}
-		if build := builds[j.Name]; build != nil && build.Status.Result != "" {
-			st.Result, st.Reason = model.BuildResult(build.Status.Result), build.Status.Reason
+		if build := builds[j.Name]; build != nil {
+			st.Job = build.Spec.Job.Name
+			if build.Status.Result != "" {
+				st.Result, st.Reason = model.BuildResult(build.Status.Result), build.Status.Reason
+			}
+			if ret := build.Status.Returned; ret != nil && ret.LimitsChildren {
+				st.Children = &ret.ChildJobs
+			}
 		}
 		out = append(out, st)
 	}

@@ -130,6 +130,9 @@ func row(b *gozer.Build, set *gozer.BuildSet, job string) report.Build {
 		SuccessMessage: b.Spec.Job.SuccessMessage, FailureMessage: b.Spec.Job.FailureMessage,
 		Failures: b.Status.Failures, LogURL: b.Status.LogURL, FirstFailure: b.Status.FirstFailure, Reason: b.Status.Reason,
 	}
+	if b.Status.Returned != nil {
+		out.Warnings = b.Status.Returned.Warnings
+	}
 	if out.Result == model.Undetermined {
 		for _, j := range set.Status.Jobs {
 			if j.Name == job {

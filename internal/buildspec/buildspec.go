@@ -23,8 +23,11 @@ const (
 	LogTokenFile  = KeysDir + "/log_token"
 	SecretsDir    = "/etc/gozer/secrets" // only where the job has secrets
 	SecretsFile   = SecretsDir + "/secrets.json"
-	OutcomeFile   = "/dev/termination-log"
-	WorkDir       = "/work" // an emptyDir
+	// ParentsDir has a file for each job that this one depends on, in order, with
+	// what that has returned; only where there is any.
+	ParentsDir  = "/etc/gozer/parents"
+	OutcomeFile = "/dev/termination-log"
+	WorkDir     = "/work" // an emptyDir
 )
 
 // Where things lie in an executor Pod that runs Ansible, in all of its
@@ -84,6 +87,8 @@ type Spec struct {
 	GitAuthority string `json:"gitAuthority,omitempty"`
 	// LogURL takes the build's log (see executor.LogUploader); authorised by the log token.
 	LogURL string `json:"logURL"`
+	// ResultURL takes what the build returns; authorised by the log token.
+	ResultURL string `json:"resultURL,omitempty"`
 
 	Projects []Checkout `json:"projects"`
 
@@ -224,6 +229,8 @@ type Outcome struct {
 	// FirstFailure is the first line of the log that tells what failed, if it could be found.
 	FirstFailure string `json:"firstFailure,omitempty"`
 	ExitCode     int    `json:"exitCode,omitempty"`
+	// Returned says that the build has returned something, and that it was stored.
+	Returned bool `json:"returned,omitempty"`
 	// LogBytes is the length of the complete log that was stored; -1 when it could not be stored.
 	LogBytes int64 `json:"logBytes"`
 }

@@ -55,9 +55,6 @@ const (
 	frozenDir     = "frozen"
 )
 
-// resultsFile is what zuul_return writes, in the work directory.
-const resultsFile = "results.json"
-
 // startAnsible does what comes before the first playbook: files, the SSH agent,
 // and in the untrusted container, where no template can do harm, the variables.
 func (b *build) startAnsible(ctx context.Context) *problem {
@@ -169,7 +166,7 @@ func (b *build) prepare(phase string, n int, st step) error {
 	}
 	r := b.runnerOf(st)
 	cfg := r.config(b.opts, dir)
-	cfg.Roles, cfg.HideArgs = roles, len(st.playbook.Secrets) > 0
+	cfg.Roles, cfg.HideArgs = roles, len(st.playbook.Secrets)+len(b.secretVars) > 0
 	b.ansible.ready[turnKey(phase, n)] = dir
 	return os.WriteFile(filepath.Join(dir, configFile), []byte(cfg.File()), 0o644)
 }
@@ -230,8 +227,8 @@ func (b *build) runAnsible(ctx, limit context.Context, t turn) ended {
 		return ended{how: lostOrStopped(ctx), why: fmt.Sprintf("%s could not be prepared: %v", t.playbook.Path, err)}
 	}
 	args := []string{"ansible-playbook", "-e", "@" + filepath.Join(dir, varsYAML)}
-	if len(t.playbook.Secrets) > 0 {
-		file, err := b.giveSecrets(limit, r.client, b.opts.RunnerBinary, t.playbook, secretsYAML)
+	if len(t.playbook.Secrets)+len(b.secretVars) > 0 {
+		file, err := b.giveSecrets(limit, r.client, b.opts.RunnerBinary, t.playbook, b.secretsYAML)
 		switch {
 		case err != nil && limit.Err() != nil:
 			return ended{how: cutShort(ctx)}
@@ -277,9 +274,18 @@ func (b *build) writeTurn(dir string, t turn) error {
 	return b.writeInventory(filepath.Join(dir, inventoryFile), ansible.Inventory{Vars: b.ansible.frozen, Frozen: true, Without: without})
 }
 
-// secretsYAML is what a playbook of Ansible gets: its secrets, none a template.
-func secretsYAML(p buildspec.Playbook, all buildspec.Secrets) ([]byte, error) {
-	mine := ansible.Vars{}
+// secretsYAML is what a playbook of Ansible gets: its secrets, none a template,
+// and what parents have returned in secret, where no variable has that name.
+func (b *build) secretsYAML(p buildspec.Playbook, all buildspec.Secrets) ([]byte, error) {
+	mine := maps.Clone(b.secretVars)
+	if mine == nil {
+		mine = ansible.Vars{}
+	}
+	for _, vars := range ansible.Squash(b.ansible.hosts, b.ansible.job) {
+		for name := range vars {
+			delete(mine, name)
+		}
+	}
 	for _, s := range p.Secrets {
 		v, err := decodeJSON(all[s.Secret])
 		if err != nil {

@@ -17,6 +17,7 @@ type Options struct {
 	GitTokenFile  string
 	LogTokenFile  string
 	SecretsFile   string
+	ParentsDir    string
 	OutcomeFile   string
 	WorkDir       string
 	// TrustedDir, UntrustedDir, AnsibleDir and RunnersDir default to those of buildspec.
@@ -71,6 +72,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.GitTokenFile, buildspec.GitTokenFile)
 	setDefault(&o.LogTokenFile, buildspec.LogTokenFile)
 	setDefault(&o.SecretsFile, buildspec.SecretsFile)
+	setDefault(&o.ParentsDir, buildspec.ParentsDir)
 	setDefault(&o.OutcomeFile, buildspec.OutcomeFile)
 	setDefault(&o.WorkDir, buildspec.WorkDir)
 	setDefault(&o.TrustedDir, buildspec.TrustedDir)

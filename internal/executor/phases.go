@@ -42,7 +42,7 @@ func (b *build) phases(ctx context.Context) buildspec.Outcome {
 			if !e.ok() {
 				reached := math.MaxInt
 				if phase.name == phasePre {
-					out = b.noRetry(out)
+					out = b.noRetry(ctx, out)
 					reached = st.playbook.Nesting
 				}
 				return b.postRun(ctx, out, reached)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/returned"
 )
 
 // build is one attempt. prepare fills it from top to bottom.
@@ -27,7 +28,9 @@ type build struct {
 	logToken string
 	// secrets of the job, by name; each playbook gets those that it names.
 	secrets buildspec.Secrets
-	log     *buildLog
+	// secretVars are what parents have returned in secret, for all playbooks of Ansible.
+	secretVars map[string]any
+	log        *buildLog
 
 	plan workspace
 	// ansible runs playbooks of Ansible; nil where the build has none.
@@ -96,11 +99,18 @@ func load(o Options) (*build, error) {
 	if b.secrets, err = readSecrets(o.SecretsFile, b.spec); err != nil {
 		return nil, err
 	}
+	parents, err := readParents(o.ParentsDir)
+	if err != nil {
+		return nil, fmt.Errorf("what the jobs before this one returned: %w", err)
+	}
+	// Whatever the job itself says counts more.
+	b.spec.Vars, b.secretVars = returned.Deep(parents.Data, b.spec.Vars), parents.Secret
 	b.log, err = newBuildLog(filepath.Join(o.PrivateDir, logFile), o.MaxLogBytes, o.Stdout, o.Now)
 	if err != nil {
 		return nil, err
 	}
 	b.log.hide = newHider(b.secrets)
+	b.log.hide.add(b.secretVars)
 	return b, nil
 }
 
@@ -133,7 +143,7 @@ func (b *build) run(ctx context.Context) buildspec.Outcome {
 		time.AfterFunc(2*afterKill, b.disconnect)
 	})
 	defer unblock()
-	return b.phases(ctx)
+	return b.handOver(ctx, b.phases(ctx))
 }
 
 func (b *build) layOut(context.Context) *problem {

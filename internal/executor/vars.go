@@ -41,6 +41,7 @@ func scriptEnv(s *buildspec.Spec, home, phase string, success bool) []envVar {
 		{"ZUUL_VARS_FILE", path.Join(home, varsFile)},
 		{"ZUUL_VOTING", strconv.FormatBool(s.Voting)},
 		{"GOZER_LOG_DIR", path.Join(home, logsDir)},
+		{"GOZER_RESULTS", path.Join(home, resultsFile)},
 		{"GOZER_PHASE", phase},
 		{"GOZER_PROJECT_DIR", path.Join(home, srcDir(c.Project))},
 		{"GOZER_SRC_DIR", path.Join(home, "src")},

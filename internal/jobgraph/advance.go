@@ -2,6 +2,7 @@ package jobgraph
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -13,6 +14,11 @@ type JobState struct {
 	// Noop jobs succeed without being run.
 	Noop         bool
 	Dependencies []Dependency
+	// Job is the name as children are named by; that of a cycle's job has more to it.
+	Job string
+	// Children are the only ones of the jobs that depend on this one that run; nil
+	// is no restriction (Zuul: child_jobs).
+	Children *[]string
 	// Started jobs were allowed to run before.
 	Started bool
 	// Result of the job; empty while it is not decided.
@@ -111,6 +117,9 @@ func advanceJob(jobs []JobState, index map[string]int, i int, stop bool) bool {
 			waits = true
 		case !d.Soft && jobs[at].Result != model.Success:
 			j.Result, j.Reason = model.Skipped, fmt.Sprintf("Skipped due to failed job %s", d.Name)
+			return true
+		case jobs[at].Result == model.Success && jobs[at].Children != nil && !slices.Contains(*jobs[at].Children, j.Job):
+			j.Result, j.Reason = model.Skipped, model.SkippedByChildJobs+d.Name
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/history"
 	"github.com/gozer-dev/gozer/internal/logstore"
+	"github.com/gozer-dev/gozer/internal/returned"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
@@ -51,6 +53,9 @@ type Options struct {
 	Live Live
 	// PublicKey may be nil: then no project has a key.
 	PublicKey PublicKey
+	// Keep stores what an attempt of a build has returned; nil takes nothing. It
+	// returns ErrNotFound for a build that does not exist.
+	Keep func(ctx context.Context, of logstore.Key, all returned.Results) error
 	// ConfigErrors may be nil: then no tenant has any.
 	ConfigErrors ConfigErrors
 	Key          token.Key
@@ -65,6 +70,9 @@ func New(o Options) http.Handler {
 	logs := &logstore.Server{Store: o.Logs, Key: o.Key, MayRead: s.internal}
 	mux := http.NewServeMux()
 	mux.Handle("/logs/", logs.Handler())
+	if o.Keep != nil {
+		mux.HandleFunc("PUT /results/{namespace}/{build}/{attempt}", s.results)
+	}
 	mux.Handle("GET /api/builds", s.guard(http.HandlerFunc(s.builds)))
 	mux.Handle("GET /api/builds/{namespace}/{build}", s.guard(http.HandlerFunc(s.build)))
 	if o.PublicKey != nil {
@@ -92,6 +100,43 @@ func (s *server) guard(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// results takes what an attempt of a build has returned, from whoever has its token.
+func (s *server) results(w http.ResponseWriter, r *http.Request) {
+	k, err := logstore.ParseKey(r.PathValue("namespace"), r.PathValue("build"), r.PathValue("attempt"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || !s.Key.Valid(token.Log, k.String(), bearer) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "the token is not that of this build", http.StatusUnauthorized)
+		return
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, returned.MaxBytes))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		http.Error(w, fmt.Sprintf("a job may return %d bytes", returned.MaxBytes), http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		return // the writer has gone
+	}
+	all, err := returned.Parse(raw)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	switch err := s.Keep(r.Context(), k, all); {
+	case errors.Is(err, ErrNotFound):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case err != nil:
+		s.fail(w, err)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func (s *server) builds(w http.ResponseWriter, r *http.Request) {

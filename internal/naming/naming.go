@@ -64,6 +64,9 @@ func NodePod(request string, index int) string { return fmt.Sprintf("%s-n%d", re
 // ExecutorPod is the name of the Pod that runs a build's attempt.
 func ExecutorPod(build string, attempt int32) string { return fmt.Sprintf("%s-%d-x", build, attempt) }
 
+// Returned is the name of the Secret with what a build's attempt has returned.
+func Returned(build string, attempt int32) string { return fmt.Sprintf("%s-%d-data", build, attempt) }
+
 // RepositoryState is the name of what a repository had, by its digest. It has the
 // hour in it: one that nobody uses is deleted some hours later, and nobody begins
 // to use an old one.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,7 +28,11 @@ func currentIdentity(home string) identity {
 	if u, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil {
 		name, passwdHome = u.Username, u.HomeDir
 	}
-	id := newIdentity(os.Environ(), name, passwdHome, home)
+	self := ""
+	if exe, err := os.Executable(); err == nil && filepath.Base(exe) == "gozer" {
+		self = filepath.Dir(exe)
+	}
+	id := newIdentity(os.Environ(), name, passwdHome, home, self)
 	if !isExecutable(id.shell) {
 		id.shell = defaultShell
 		id.env = setEnv(id.env, "SHELL", defaultShell)
@@ -35,9 +40,9 @@ func currentIdentity(home string) identity {
 	return id
 }
 
-// newIdentity is pure. Container runtimes set HOME=/ for users without an
+// newIdentity is pure; self is the directory of this program. Container runtimes set HOME=/ for users without an
 // entry in /etc/passwd; that is no home.
-func newIdentity(environ []string, name, passwdHome, home string) identity {
+func newIdentity(environ []string, name, passwdHome, home, self string) identity {
 	env := append([]string(nil), environ...)
 	if home == "" {
 		home = firstHome(getEnv(env, "HOME"), passwdHome)
@@ -53,6 +58,9 @@ func newIdentity(environ []string, name, passwdHome, home string) identity {
 	path := getEnv(env, "PATH")
 	if path == "" {
 		path = defaultPath
+	}
+	if self != "" && !slices.Contains(filepath.SplitList(path), self) {
+		path += string(filepath.ListSeparator) + self // for `gozer return`
 	}
 	for _, kv := range [][2]string{
 		{"HOME", home}, {"PATH", path}, {"SHELL", shell}, {"USER", name}, {"LOGNAME", name},

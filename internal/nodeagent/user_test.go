@@ -31,7 +31,7 @@ func TestNewIdentity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]string{}
-			for _, kv := range newIdentity(tc.environ, tc.user, tc.passwdHome, tc.home).env {
+			for _, kv := range newIdentity(tc.environ, tc.user, tc.passwdHome, tc.home, "").env {
 				got[kv] = ""
 			}
 			want := map[string]string{}

@@ -1,6 +1,7 @@
 package podspec
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -102,6 +103,9 @@ type Executor struct {
 	Secret string
 	// JobSecrets is the Secret with the job's own secrets; "" when it has none.
 	JobSecrets string
+	// Parents are Secrets with what other jobs have returned, under ParentsKey.
+	Parents    []string
+	ParentsKey string
 	Gozer      Image
 	// Ansible is the image of the containers that run playbooks of Ansible; no name
 	// for builds that run none. Trusted adds the one for trusted playbooks.
@@ -146,10 +150,27 @@ func ExecutorPod(e Executor) *corev1.Pod {
 		c := &pod.Spec.Containers[0]
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "secrets", MountPath: buildspec.SecretsDir, ReadOnly: true})
 	}
+	if len(e.Parents) > 0 {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, parents(e))
+		c := &pod.Spec.Containers[0]
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "parents", MountPath: buildspec.ParentsDir, ReadOnly: true})
+	}
 	if e.Ansible.Name != "" {
 		addRunners(pod, e)
 	}
 	return pod
+}
+
+// parents has a file for each, in order. One that somebody deleted is left out.
+func parents(e Executor) corev1.Volume {
+	v := &corev1.ProjectedVolumeSource{DefaultMode: ptr(int32(0o440))}
+	for n, name := range e.Parents {
+		v.Sources = append(v.Sources, corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: ptr(true),
+			Items: []corev1.KeyToPath{{Key: e.ParentsKey, Path: fmt.Sprintf("%04d.json", n)}},
+		}})
+	}
+	return corev1.Volume{Name: "parents", VolumeSource: corev1.VolumeSource{Projected: v}}
 }
 
 // ContainerExecutor is the container of an executor Pod whose end is the build's.

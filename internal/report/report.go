@@ -102,6 +102,8 @@ type Build struct {
 	Reason                         string
 	// Failures are the results of attempts that failed and did not count.
 	Failures []string
+	// Warnings that the job has for the author.
+	Warnings []string
 }
 
 // Messages replace the first line (Zuul: success-message and its kin).

@@ -26,7 +26,28 @@ func table(builds []Build, rescuedBy string) string {
 	if left > 0 {
 		text += "\n" + skipped(left) + "\n"
 	}
-	return text
+	return text + warnings(builds)
+}
+
+// maxWarnings that one comment has.
+const maxWarnings = 20
+
+// warnings of the jobs, each on a line.
+func warnings(builds []Build) string {
+	var lines []string
+	for _, b := range builds {
+		for _, w := range b.Warnings {
+			lines = append(lines, fmt.Sprintf("- %s: %s\n", cell(b.Job), code(w)))
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(lines) - maxWarnings; n > 0 {
+		lines, more = lines[:maxWarnings], fmt.Sprintf("- and %d more\n", n)
+	}
+	return "\nWarnings:\n\n" + strings.Join(lines, "") + more
 }
 
 func row(b Build, rescuedBy string) string {

@@ -38,15 +38,28 @@ func TestAnsible(t *testing.T) {
     parent: ansible
     nodeset: {nodes: []}
     run: ci/burglar.yaml
+- job:
+    name: api-after
+    parent: base
+    run: ci/after.sh
+- job:
+    name: api-left-out
+    parent: base
+    run: ci/after.sh
 - project:
     queue: integrated
     check:
-      jobs: [api-ansible, api-burglar]
+      jobs:
+        - api-ansible
+        - api-burglar
+        - api-after: {dependencies: [api-ansible]}
+        - api-left-out: {dependencies: [api-ansible]}
     gate:
       jobs: [api-ansible]
 `,
 		"ci/test.yaml":    ansibleTest,
 		"ci/burglar.yaml": ansibleBurglar,
+		"ci/after.sh":     "#!/bin/sh\nset -e\ngrep -o '\"counted\": \"[a-z]*\"' \"$ZUUL_VARS_FILE\"\ngozer return zuul.warnings='[\"from a script\"]'\n",
 	})
 	err := stage.AwaitStatus(t.Context(), c, "check", "success", 3*time.Minute)
 	log := buildLog(t, "api-ansible")
@@ -61,6 +74,15 @@ func TestAnsible(t *testing.T) {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log of api-ansible lacks %q", want)
 		}
+	}
+	if after := buildLog(t, "api-after"); !strings.Contains(after, `"counted": "three"`) {
+		t.Errorf("the job after it does not have what it returned:\n%s", after)
+	}
+	if b := lastBuild(t, "api-after"); b.Status.Returned == nil || len(b.Status.Returned.Warnings) != 1 {
+		t.Errorf("the script's warning is lost: %+v", b.Status.Returned)
+	}
+	if b := lastBuild(t, "api-left-out"); b.Status.Result != "SKIPPED" {
+		t.Errorf("api-left-out is %q", b.Status.Result)
 	}
 }
 
@@ -77,6 +99,9 @@ const ansibleTest = `- hosts: all
 - hosts: workers
   tasks:
     - command: echo works as {{ role }}
+    - zuul_return:
+        data: {counted: three, zuul: {child_jobs: [api-after]}}
+        secret_data: {password: not to be seen}
 `
 
 // What a change may run must not get at anything of others. Each of these
@@ -112,8 +137,8 @@ const ansibleBurglar = `- hosts: localhost
       failed_when: metadata is succeeded
 `
 
-// buildLog is the log of the last build of a job, as people read it.
-func buildLog(t *testing.T, job string) string {
+// lastBuild of a job.
+func lastBuild(t *testing.T, job string) *gozer.Build {
 	t.Helper()
 	var builds gozer.BuildList
 	must(t, stage.Kube.List(t.Context(), &builds, client.InNamespace(story.Tenant), client.MatchingLabels{gozer.LabelJob: job}))
@@ -126,6 +151,13 @@ func buildLog(t *testing.T, job string) string {
 	if last == nil {
 		t.Fatalf("no build of job %s", job)
 	}
+	return last
+}
+
+// buildLog is the log of the last build of a job, as people read it.
+func buildLog(t *testing.T, job string) string {
+	t.Helper()
+	last := lastBuild(t, job)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s/logs/%s/%s", stage.WebURL, last.Namespace, last.Name), nil)
 	must(t, err)
 	res, err := http.DefaultClient.Do(req)

@@ -39,7 +39,7 @@ def collected(old, new):
     out = {}
     for key in ("artifacts", "warnings"):
         both = []
-        for data in (new, old):
+        for data in (old, new):
             if isinstance(section(data).get(key), list):
                 both += section(data)[key]
         if both:
