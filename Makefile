@@ -144,6 +144,11 @@ test-e2e: ## Test everything together: a cluster, a code host, real Pods, and fa
 	[ -n '$(E2E_KEEP)' ] || $(MAKE) --no-print-directory e2e-down; exit $$code
 e2e-run:
 	@$(STAGE_ENV) $(GOTESTSUM) --format standard-verbose -- -count=1 -parallel 4 -timeout 40m -run '$(RUN)' $(TESTFLAGS) ./test/e2e
+
+.PHONY: test-roles
+test-roles: ## Run roles of a checkout of zuul-jobs (ZUUL_JOBS_DIR=...) in real Pods.
+	@[ -n '$(ZUUL_JOBS_DIR)' ] || { echo 'ZUUL_JOBS_DIR must name a git checkout of zuul-jobs'; exit 2; }
+	@ZUUL_JOBS_DIR='$(abspath $(ZUUL_JOBS_DIR))' $(MAKE) --no-print-directory test-e2e RUN='^TestRoles$$$$' TESTFLAGS='-tags roles $(TESTFLAGS)'
 e2e-down:
 	@$(MAKE) --no-print-directory $(E2E) cluster-down
 

@@ -122,7 +122,7 @@ func (r *Reconciler) pending(s *scope, k keys, pools []string, since time.Time) 
 			return false
 		}
 		st.Nodes = append(st.Nodes, gozer.NodeStatus{
-			Name: node.Name, Label: node.Label, Pod: naming.NodePod(s.request.Name, n), User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,
+			Name: node.Name, Label: node.Label, Pod: naming.NodePod(s.request.Name, n), User: podspec.UserName, Home: label.Home, HostKey: k.hostPublic,
 		})
 	}
 	st.State, st.Message = gozer.NodesPending, "node Pods are starting"

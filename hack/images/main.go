@@ -26,7 +26,7 @@ import (
 // node, and what the executor runs. Ansible, which only one image needs, is in the
 // layer of all: one system is made, and imported, in half the time of two. What
 // satisfies a dependency under another name is named: debootstrap does not find it.
-const packages = "ansible,ca-certificates,git,openssh-client,python3,python3-cffi-backend,rsync"
+const packages = "ansible,ca-certificates,git,iproute2,openssh-client,python3,python3-cffi-backend,rsync"
 
 // users are who runs in the images: Gozer itself, and jobs on nodes.
 var users = []rootfs.User{

@@ -5,7 +5,7 @@
 ARG BASE=debian:bookworm-slim
 FROM ${BASE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates git openssh-client python3 rsync \
+ && apt-get install -y --no-install-recommends ca-certificates git iproute2 openssh-client python3 rsync \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 1000 --create-home --shell /bin/bash --user-group zuul
 WORKDIR /home/zuul

@@ -41,7 +41,9 @@ func (p *play) run(ctx, limit context.Context, dir string, args []string) ended 
 	for i, a := range args {
 		words[i] = quote(a)
 	}
-	command := `mkdir -p -m 700 "$HOME/.ssh" && cd ` + quote(p.b.opts.WorkDir) + " && exec " + strings.Join(words, " ")
+	// Playbooks may call ssh and git themselves: nodes are known there as well.
+	command := `mkdir -p -m 700 "$HOME/.ssh" && { [ -e "$HOME/.ssh/known_hosts" ] || cp ` + quote(filepath.Join(p.b.opts.AnsibleDir, knownHosts)) +
+		` "$HOME/.ssh/known_hosts"; } && cd ` + quote(p.b.opts.WorkDir) + " && exec " + strings.Join(words, " ")
 	e := p.b.session(ctx, limit, p.runner.client, p.runner.env(p.b.opts, filepath.Join(dir, configFile)), command,
 		&eventWriter{play: p}, p.b.log.lines(p.out.line))
 	p.endTails()

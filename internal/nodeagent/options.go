@@ -1,14 +1,17 @@
 package nodeagent
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"os"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 )
@@ -99,4 +102,31 @@ func readAuthorizedKey(path string) (ssh.PublicKey, error) {
 		return nil, fmt.Errorf("authorised key %s: %w", path, errTwoKeys)
 	}
 	return key, nil
+}
+
+// maxAuthorized bounds what is read of a file that jobs write.
+const maxAuthorized = 64 << 10
+
+// authorizedIn says whether the build lets a key in: nodes of one build reach
+// each other with a key of the job's own (Zuul: add-build-sshkey). As with sshd,
+// that is the user's to say.
+func authorizedIn(home string, key ssh.PublicKey) bool {
+	root, err := os.OpenRoot(home)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	f, err := root.OpenFile(".ssh/authorized_keys", os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	rest, err := io.ReadAll(io.LimitReader(f, maxAuthorized))
+	for err == nil && len(rest) > 0 {
+		var one ssh.PublicKey
+		if one, _, _, rest, err = ssh.ParseAuthorizedKey(rest); err == nil && bytes.Equal(one.Marshal(), key.Marshal()) {
+			return true
+		}
+	}
+	return false
 }

@@ -382,3 +382,27 @@ func TestForwarding(t *testing.T) {
 		t.Errorf("got %q, %v", line, err)
 	}
 }
+
+// TestJobsLetKeysIn: nodes of a build reach each other with a key of the job's own.
+func TestJobsLetKeysIn(t *testing.T) {
+	a := startAgent(t, nil)
+	mine, _ := newKey(t)
+	if _, err := a.dial(mine); err == nil {
+		t.Fatal("a stranger's key was let in")
+	}
+	if err := os.MkdirAll(filepath.Join(a.home, ".ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other, _ := newKey(t)
+	lines := "# comment\n" + string(ssh.MarshalAuthorizedKey(other.PublicKey())) + "nonsense\n" + string(ssh.MarshalAuthorizedKey(mine.PublicKey()))
+	writeFile(t, filepath.Join(a.home, ".ssh/authorized_keys"), []byte(lines))
+	c, err := a.dial(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	writeFile(t, filepath.Join(a.home, ".ssh/authorized_keys"), []byte(string(ssh.MarshalAuthorizedKey(other.PublicKey()))))
+	if _, err := a.dial(mine); err == nil {
+		t.Error("a key that was taken out is still let in")
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -270,5 +269,6 @@ func secret(volume, name string, keys ...string) corev1.Volume {
 	return corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{Secret: s}}
 }
 
-// UserName is how commands on the node name their user; the node agent does not look at it.
-func UserName(uid int64) string { return "u" + strconv.FormatInt(uid, 10) }
+// UserName is the user that playbooks know nodes by (Zuul's default). The node
+// agent does not look at it: commands run as the user of the container.
+const UserName = "zuul"

@@ -124,6 +124,18 @@ func (st *Stage) setRepo(ctx context.Context, repo string) error {
 	return st.Ann.EnsureFork(ctx, repo)
 }
 
+// Mirror makes a repository whose main branch is what a local one has at its HEAD.
+func (st *Stage) Mirror(ctx context.Context, repo, dir string) error {
+	if _, err := st.Forge.EnsureRepo(ctx, Tenant, shortName(repo)); err != nil {
+		return err
+	}
+	if err := st.Forge.AddCollaborator(ctx, repo, st.Bot.User); err != nil {
+		return err
+	}
+	w := &worktree{dir: dir, repo: repo, as: st.Bot}
+	return w.push(ctx, repo, "HEAD:refs/heads/main")
+}
+
 func (st *Stage) seedRepo(ctx context.Context, repo string, made bool) error {
 	content, err := seed(repo)
 	if err != nil {

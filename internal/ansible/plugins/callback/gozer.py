@@ -144,6 +144,9 @@ class CallbackModule(CallbackBase):
         if fields["no_log"]:
             content = dict((k, v) for k, v in content.items() if k in ("changed", "failed"))
             fields.pop("item", None)
+        if content.get("_zuul_nolog_return"):
+            # A module of a role says that its result is not for the log.
+            content = dict((k, v) for k, v in content.items() if k in ("changed", "failed", "msg"))
         self._warnings(content)
         fields["result"] = dict(
             (k, v) for k, v in content.items() if k not in INTERNAL and not k.startswith("_ansible") and not (k == "results" and task.loop)

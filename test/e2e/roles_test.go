@@ -1,0 +1,112 @@
+//go:build roles
+
+package e2e
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/test/e2e/story"
+)
+
+// TestRoles runs roles of zuul-jobs, which others wrote, unchanged and in real
+// Pods. ZUUL_JOBS_DIR is a git checkout of them: make test-roles ZUUL_JOBS_DIR=...
+func TestRoles(t *testing.T) {
+	onFailure(t)
+	dir := os.Getenv("ZUUL_JOBS_DIR")
+	if dir == "" {
+		t.Fatal("ZUUL_JOBS_DIR must name a git checkout of zuul-jobs")
+	}
+	const repo = "acme/zuul-jobs"
+	must(t, stage.Mirror(t.Context(), repo, dir))
+	withRoles(t, repo)
+	c := propose(t, "roles", map[string]string{
+		".zuul.yaml": `- job:
+    name: roles
+    parent: base
+    timeout: 200
+    attempts: 1
+    roles: [{zuul: acme/zuul-jobs}]
+    required-projects: [acme/web]
+    nodeset:
+      nodes:
+        - {name: primary, label: debian}
+        - {name: secondary, label: debian}
+      groups:
+        - {name: switch, nodes: [primary]}
+        - {name: peers, nodes: [secondary]}
+    pre-run: ci/roles-pre.yaml
+    run: ci/roles-run.yaml
+    post-run: ci/roles-post.yaml
+- project:
+    queue: integrated
+    check: {jobs: [roles]}
+`,
+		"ci/roles-pre.yaml":  rolesPre,
+		"ci/roles-run.yaml":  rolesRun,
+		"ci/roles-post.yaml": rolesPost,
+	})
+	err := stage.AwaitStatus(t.Context(), c, "check", "success", 4*time.Minute)
+	log := buildLog(t, "roles")
+	t.Logf("the log:\n%s", log)
+	must(t, err)
+	for _, want := range []string{"# Job Information", "primary reaches secondary", "output of primary", "checked out to:", "POST-RUN END RESULT_NORMAL"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q", want)
+		}
+	}
+}
+
+// withRoles lets the tenant have another repository while the test runs, and none
+// of its configuration.
+func withRoles(t *testing.T, repo string) {
+	t.Helper()
+	var tenant gozer.Tenant
+	key := client.ObjectKey{Namespace: story.Tenant, Name: story.Tenant}
+	must(t, stage.Kube.Get(t.Context(), key, &tenant))
+	before := tenant.DeepCopy()
+	tenant.Spec.Sources[0].UntrustedProjects = append(tenant.Spec.Sources[0].UntrustedProjects, gozer.TenantProject{Name: repo, Include: &[]gozer.ConfigClass{}})
+	must(t, stage.Kube.Patch(t.Context(), &tenant, client.MergeFrom(before)))
+}
+
+const rolesPre = `- hosts: localhost
+  roles:
+    - emit-job-header
+    - log-inventory
+- hosts: all
+  roles:
+    - add-build-sshkey
+    - start-zuul-console
+    - role: prepare-workspace
+      zuul_workspace_root: "{{ ansible_user_dir }}"
+    - role: prepare-workspace-git
+    - role: validate-host
+      zuul_site_traceroute_host: ""
+    - ensure-output-dirs
+`
+
+const rolesRun = `- hosts: primary
+  tasks:
+    - name: With the key of the build
+      command: ssh -o StrictHostKeyChecking=no -p {{ hostvars['secondary'].ansible_port }} zuul@{{ hostvars['secondary'].nodepool.private_ipv4 }} echo primary reaches secondary
+- hosts: all
+  tasks:
+    - name: Leave something
+      shell: echo output of {{ inventory_hostname }} | tee ~/zuul-output/logs/out.txt; echo artifact > ~/zuul-output/artifacts/a.txt
+`
+
+const rolesPost = `- hosts: all
+  roles:
+    - fetch-output
+    - remove-build-sshkey
+- hosts: localhost
+  roles:
+    - merge-output-to-logs
+  post_tasks:
+    - shell: cat {{ zuul.executor.log_root }}/primary/out.txt && ls {{ zuul.executor.log_root }} {{ zuul.executor.log_root }}/zuul-info && test -s {{ zuul.executor.log_root }}/job-output.txt && grep -q '"phase"' {{ zuul.executor.log_root }}/job-output.json
+`
