@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,9 +71,18 @@ func withRoles(t *testing.T, repo string) {
 	var tenant gozer.Tenant
 	key := client.ObjectKey{Namespace: story.Tenant, Name: story.Tenant}
 	must(t, stage.Kube.Get(t.Context(), key, &tenant))
-	before := tenant.DeepCopy()
-	tenant.Spec.Sources[0].UntrustedProjects = append(tenant.Spec.Sources[0].UntrustedProjects, gozer.TenantProject{Name: repo, Include: &[]gozer.ConfigClass{}})
-	must(t, stage.Kube.Patch(t.Context(), &tenant, client.MergeFrom(before)))
+	set := func(ctx context.Context, projects []gozer.TenantProject) error {
+		var now gozer.Tenant
+		if err := stage.Kube.Get(ctx, key, &now); err != nil {
+			return err
+		}
+		patch := client.MergeFrom(now.DeepCopy())
+		now.Spec.Sources[0].UntrustedProjects = projects
+		return stage.Kube.Patch(ctx, &now, patch)
+	}
+	usual := tenant.Spec.Sources[0].UntrustedProjects
+	must(t, set(t.Context(), append(slices.Clone(usual), gozer.TenantProject{Name: repo, Include: &[]gozer.ConfigClass{}})))
+	t.Cleanup(func() { must(t, set(context.Background(), usual)) })
 }
 
 const rolesPre = `- hosts: localhost
