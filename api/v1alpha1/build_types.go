@@ -112,6 +112,11 @@ type FrozenJob struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	GroupVars *apiextensionsv1.JSON `json:"groupVars,omitempty"`
+	// workspaceScheme says where repositories are below src: by their canonical
+	// names when it is empty, else flat or unique.
+	// +optional
+	// +kubebuilder:validation:Enum="";flat;unique
+	WorkspaceScheme string `json:"workspaceScheme,omitempty"`
 	// tags of the job.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -306,11 +307,17 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 	switch {
 	case !decided && s.request.Status.Lost:
 		r.retry(s, s.request.Status.Message)
-	case !decided && podspec.Running(s.pod):
+	case !decided && podspec.Running(s.pod) && podspec.Waiting(s.pod) == "":
 		st.Phase = gozer.BuildRunning
+		if strings.HasPrefix(st.Reason, waiting) {
+			st.Reason = ""
+		}
 		r.following(s)
 	case !decided:
 		// It starts; the Pod tells when it runs.
+		if why := podspec.Waiting(s.pod); why != "" {
+			st.Reason = convert.Cut(waiting+why, 1000)
+		}
 	default:
 		r.following(s)
 		if o.Returned {
@@ -322,6 +329,9 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 	}
 	return ctrl.Result{}, nil
 }
+
+// waiting begins the reason of a build whose Pod does not start.
+const waiting = "waiting: "
 
 // following notes where the attempt runs and its log is.
 func (r *Reconciler) following(s *scope) {

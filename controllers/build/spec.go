@@ -136,7 +136,7 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		LogURL:    r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
 		ResultURL: r.Settings.ManagerURL + "/results/" + LogSubject(b.Namespace, b.Name, attempt),
 		PreRun:    playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
-		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout, PostReview: job.PostReview, Tags: job.Tags,
+		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout, PostReview: job.PostReview, Tags: job.Tags, WorkspaceScheme: job.WorkspaceScheme,
 	}
 	for _, step := range s.set.Spec.Steps {
 		out.Items = append(out.Items, change(step.Change))

@@ -8,6 +8,7 @@ package buildspec
 
 import (
 	"encoding/json"
+	"net/url"
 	"path"
 	"slices"
 
@@ -107,10 +108,25 @@ type Spec struct {
 	ExtraVars map[string]any            `json:"extraVars,omitempty"`
 	HostVars  map[string]map[string]any `json:"hostVars,omitempty"`
 	GroupVars map[string]map[string]any `json:"groupVars,omitempty"`
+	// WorkspaceScheme says where repositories are below src: see SrcDir.
+	WorkspaceScheme string `json:"workspaceScheme,omitempty"`
 	// PostReview pipelines run what was reviewed.
 	PostReview bool `json:"postReview,omitempty"`
 	// Tags of the job (Zuul: jobtags).
 	Tags []string `json:"tags,omitempty"`
+}
+
+// SrcDir is where the repository of a project is in the workspace: by its
+// canonical name, unless the job's workspace-scheme is flat, the last part of its
+// name, or unique, its name in one part.
+func (s *Spec) SrcDir(p model.Project) string {
+	switch s.WorkspaceScheme {
+	case "flat":
+		return "src/" + path.Base(p.Name)
+	case "unique":
+		return "src/" + url.QueryEscape(p.Name)
+	}
+	return "src/" + p.Canonical()
 }
 
 // Ansible says whether the build runs a playbook of Ansible.

@@ -180,6 +180,9 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.After()), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: with.Checkouts,
 		Tags: j.Tags, PostReview: with.PostReview,
 	}
+	if j.WorkspaceScheme != "golang" {
+		f.WorkspaceScheme = j.WorkspaceScheme
+	}
 	f.SuccessMessage, f.FailureMessage = Cut(or(j.SuccessMessage, ""), maxMessage), Cut(or(j.FailureMessage, ""), maxMessage)
 	if f.Run == nil {
 		f.Run = []gozer.Playbook{}

@@ -45,6 +45,10 @@ func (w *world) startRunner(name string) {
 		KillGrace: 200 * time.Millisecond, Linger: 200 * time.Millisecond, Logf: func(string, ...any) {},
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	if w.stopRunners == nil {
+		w.stopRunners = map[string]func(){}
+	}
+	w.stopRunners[name] = stop
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -332,4 +336,19 @@ func TestTrustedIsApart(t *testing.T) {
 		"home " + filepath.Join(w.opts.RunnersDir, "trusted/home") + ", password ***",
 		"branch {{ lookup('pipe', 'echo evaluated') }}",
 	}, []string{"geheim-123", "uid="})
+}
+
+// TestRunnerIsLost: a container that ends says nothing about the change.
+func TestRunnerIsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.withAnsible()
+	w.project(map[string]file{"run.yaml": text("- hosts: localhost\n  gather_facts: false\n  tasks:\n    - shell: echo waiting; sleep 100\n")})
+	w.spec.Run = w.playbooks("run.yaml")
+	w.out.after("| waiting", w.stopRunners[buildspec.RunnerUntrusted])
+	out, _ := w.run()
+	want := buildspec.Outcome{Result: model.Retry, Reason: "the container for untrusted playbooks ended: it may have had too little memory"}
+	if diff := cmp.Diff(want, out, ignoreLog); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
 }

@@ -76,6 +76,8 @@ type world struct {
 	// gitAway and logAway are how many requests are still to be refused.
 	gitAway, logAway atomic.Int64
 	stopNode         context.CancelFunc
+	// stopRunners ends the containers that run Ansible, by name.
+	stopRunners map[string]func()
 }
 
 func newWorld(t *testing.T) *world {

@@ -67,8 +67,6 @@ type workspace struct {
 	preRun, run, after []step
 }
 
-func srcDir(p model.Project) string { return "src/" + p.Canonical() }
-
 // planWorkspace is pure. A playbook of the change's project runs in the
 // change's checkout. Any other runs in a checkout of its own project: the one
 // in src/ if that is the same commit, else, and always when it is trusted, one
@@ -76,20 +74,20 @@ func srcDir(p model.Project) string { return "src/" + p.Canonical() }
 func planWorkspace(s *buildspec.Spec) (workspace, error) {
 	var w workspace
 	for _, c := range s.Projects {
-		w.checkouts = append(w.checkouts, checkout{project: c.Project, branch: c.Branch, tag: c.Tag, commit: c.Commit, whole: true, dir: srcDir(c.Project)})
+		w.checkouts = append(w.checkouts, checkout{project: c.Project, branch: c.Branch, tag: c.Tag, commit: c.Commit, whole: true, dir: s.SrcDir(c.Project)})
 	}
 	for _, phase := range []struct {
 		in  []buildspec.Playbook
 		out *[]step
 	}{{s.PreRun, &w.preRun}, {s.Run, &w.run}, {s.PostRun, &w.after}} {
 		for _, p := range phase.in {
-			*phase.out = append(*phase.out, w.place(p, s.Change.Project))
+			*phase.out = append(*phase.out, w.place(p, s))
 		}
 	}
 	return w, w.validate()
 }
 
-func (w *workspace) place(p buildspec.Playbook, changed model.Project) step {
+func (w *workspace) place(p buildspec.Playbook, s *buildspec.Spec) step {
 	if p.Ansible() {
 		st := step{playbook: p, area: areaUntrusted}
 		if p.Trusted {
@@ -103,8 +101,8 @@ func (w *workspace) place(p buildspec.Playbook, changed model.Project) step {
 	}
 	st := step{playbook: p, repo: w.checkoutFor(p)}
 	st.cwd = st.repo
-	if !p.Trusted && p.Project.Canonical() == changed.Canonical() && w.has(srcDir(changed)) {
-		st.cwd = srcDir(changed)
+	if changed := s.Change.Project; !p.Trusted && p.Project.Canonical() == changed.Canonical() && w.has(s.SrcDir(changed)) {
+		st.cwd = s.SrcDir(changed)
 	}
 	return st
 }
@@ -183,7 +181,7 @@ func (w *workspace) validate() error {
 		}
 		at := fmt.Sprint(c.area, c.dir)
 		if seen[at] {
-			return fmt.Errorf("project %s is in the workspace twice", c.project)
+			return fmt.Errorf("project %s has the place of another in the workspace: src holds one %s", c.project, c.dir)
 		}
 		seen[at] = true
 	}

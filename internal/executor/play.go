@@ -48,8 +48,11 @@ func (p *play) run(ctx, limit context.Context, dir string, args []string) ended 
 		&eventWriter{play: p}, p.b.log.lines(p.out.line))
 	p.endTails()
 	e.failure = firstOf(p.failure, p.out.failure())
-	if e.how == exited && e.code != 0 && p.lost != "" {
+	switch {
+	case e.how == exited && e.code != 0 && p.lost != "":
 		e.how, e.why = unreachable, p.lost
+	case e.how == lost && e.why == "":
+		e.why = fmt.Sprintf("the container for %s playbooks ended: it may have had too little memory", p.runner.name)
 	}
 	return e
 }

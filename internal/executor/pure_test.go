@@ -321,11 +321,28 @@ func TestVariablesOfRefs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]any{}
-			addChange(got, tc.change)
+			addChange(got, &buildspec.Spec{}, tc.change)
 			delete(got, "project")
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWorkspaceSchemes(t *testing.T) {
+	for scheme, want := range map[string]string{"": "src/forge.example/acme/api", "flat": "src/api", "unique": "src/acme%2Fapi"} {
+		s := buildspec.Spec{WorkspaceScheme: scheme, Change: buildspec.Change{Project: api}}
+		if got := s.SrcDir(api); got != want {
+			t.Errorf("%q: got %s, want %s", scheme, got, want)
+		}
+	}
+	other := model.Project{Connection: "forge", Hostname: "forge.example", Name: "other/api"}
+	commit := strings.Repeat("a", 40)
+	s := &buildspec.Spec{WorkspaceScheme: "flat", Projects: []buildspec.Checkout{
+		{Project: api, Branch: "main", Commit: commit}, {Project: other, Branch: "main", Commit: commit},
+	}}
+	if _, err := planWorkspace(s); err == nil || !strings.Contains(err.Error(), "src holds one src/api") {
+		t.Errorf("two repositories in one place: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func scriptEnv(s *buildspec.Spec, home, phase string, success bool) []envVar {
 		{"GOZER_LOG_DIR", path.Join(home, logsDir)},
 		{"GOZER_RESULTS", path.Join(home, resultsFile)},
 		{"GOZER_PHASE", phase},
-		{"GOZER_PROJECT_DIR", path.Join(home, srcDir(c.Project))},
+		{"GOZER_PROJECT_DIR", path.Join(home, s.SrcDir(c.Project))},
 		{"GOZER_SRC_DIR", path.Join(home, "src")},
 	}
 	if phase == phasePost {
@@ -105,18 +105,18 @@ func zuulVars(s *buildspec.Spec, home string) map[string]any {
 		"build": s.Build, "buildset": s.BuildSet, "job": s.Job, "pipeline": s.Pipeline, "tenant": s.Tenant,
 		"voting": s.Voting, "attempts": s.Attempt, "max_attempts": s.MaxAttempts,
 		"timeout": s.TimeoutSeconds, "post_timeout": s.PostTimeoutSeconds, "jobtags": s.Tags, "post_review": s.PostReview,
-		"projects": projectVars(s), "items": itemVars(s.Items),
+		"projects": projectVars(s), "items": itemVars(s),
 		"executor": map[string]any{
 			"work_root": home, "src_root": path.Join(home, "src"), "log_root": path.Join(home, logsDir),
 		},
 	}
-	addChange(zuul, s.Change)
+	addChange(zuul, s, s.Change)
 	return zuul
 }
 
 // addChange leaves out what a change, or a ref, does not have.
-func addChange(to map[string]any, c buildspec.Change) {
-	to["project"] = projectVar(c.Project)
+func addChange(to map[string]any, s *buildspec.Spec, c buildspec.Change) {
+	to["project"] = projectVar(s, c.Project)
 	vars := map[string]string{"ref": c.Ref, "commit_id": c.Head, "branch": c.Branch, "change_url": c.URL}
 	if c.Number != 0 {
 		vars["change"], vars["patchset"] = number(c.Number), c.Patchset
@@ -134,28 +134,28 @@ func addChange(to map[string]any, c buildspec.Change) {
 	}
 }
 
-func projectVar(p model.Project) map[string]any {
+func projectVar(s *buildspec.Spec, p model.Project) map[string]any {
 	return map[string]any{
 		"name": p.Name, "short_name": p.ShortName(), "canonical_hostname": p.Hostname,
-		"canonical_name": p.Canonical(), "src_dir": srcDir(p),
+		"canonical_name": p.Canonical(), "src_dir": s.SrcDir(p),
 	}
 }
 
 func projectVars(s *buildspec.Spec) map[string]any {
 	out := map[string]any{}
 	for _, c := range s.Projects {
-		v := projectVar(c.Project)
+		v := projectVar(s, c.Project)
 		v["required"], v["checkout"], v["commit"] = c.Required, cmp.Or(c.Branch, c.Tag), c.Commit
 		out[c.Project.Canonical()] = v
 	}
 	return out
 }
 
-func itemVars(items []buildspec.Change) []any {
+func itemVars(s *buildspec.Spec) []any {
 	out := []any{}
-	for _, c := range items {
+	for _, c := range s.Items {
 		v := map[string]any{}
-		addChange(v, c)
+		addChange(v, s, c)
 		out = append(out, v)
 	}
 	return out

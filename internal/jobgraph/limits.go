@@ -55,8 +55,6 @@ func (j *Job) notYet() string {
 		return "includes files of variables"
 	case len(j.NodeSets[0].Nodes) == 0 && j.scripts():
 		return "has no node to run its scripts on"
-	case j.WorkspaceScheme != "golang":
-		return "has the workspace scheme " + j.WorkspaceScheme
 	case j.ImageBuildName != "":
 		return "builds an image"
 	}

@@ -188,3 +188,22 @@ func TestOfNode(t *testing.T) {
 		})
 	}
 }
+
+func TestWaiting(t *testing.T) {
+	container := func(name, reason, message string) corev1.ContainerStatus {
+		return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}
+	}
+	for name, tc := range map[string]struct {
+		status corev1.PodStatus
+		want   string
+	}{
+		"starts": {corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{container("trusted", "ContainerCreating", "")}}, ""},
+		"no image": {corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{container("trusted", "ContainerCreating", ""), container("untrusted", "ImagePullBackOff", "back-off")}},
+			"the container untrusted of the executor Pod does not start: ImagePullBackOff: back-off"},
+		"no room": {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes"}}}, "the executor Pod cannot be scheduled: 0/1 nodes"},
+	} {
+		if got := Waiting(&corev1.Pod{Status: tc.status}); got != tc.want {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+}

@@ -90,5 +90,23 @@ func OfExecutor(pod *corev1.Pod) (o buildspec.Outcome, decided bool) {
 	return o, false
 }
 
+// Waiting is why the containers of an executor Pod do not start, in words for
+// people; empty while they just start.
+func Waiting(pod *corev1.Pod) string {
+	for _, s := range pod.Status.ContainerStatuses {
+		w := s.State.Waiting
+		if w == nil || w.Reason == "ContainerCreating" || w.Reason == "PodInitializing" {
+			continue
+		}
+		return strings.TrimSpace(fmt.Sprintf("the container %s of the executor Pod does not start: %s: %s", s.Name, w.Reason, w.Message))
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return "the executor Pod cannot be scheduled: " + c.Message
+		}
+	}
+	return ""
+}
+
 // Running says whether the executor's container runs.
 func Running(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunning }
