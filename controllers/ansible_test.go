@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestAnsibleJob(t *testing.T) {
 		"playbooks/post.yaml": "- hosts: localhost\n",
 	})
 	w.host.Push("acme/api", "with Ansible", map[string]string{
-		".zuul.yaml": strings.Replace(projectYAML("api"), "run: ci/test.sh", "parent: ansible-base, run: ci/test.yaml, extra-vars: {a: 1}, host-vars: {n: {b: 2}}", 1), "ci/test.yaml": "- hosts: localhost\n",
+		".zuul.yaml": strings.Replace(projectYAML("api"), "run: ci/test.sh", "parent: ansible-base, run: ci/test.yaml, include-vars: [vars.yaml, {name: site.yaml, project: acme/config}], extra-vars: {a: 1}, host-vars: {n: {b: 2}}", 1), "ci/test.yaml": "- hosts: localhost\n",
 	})
 	config, web := w.git("acme/config", "rev-parse", "main"), w.git("acme/web", "rev-parse", "main")
 	w.start()
@@ -67,10 +68,14 @@ func TestAnsibleJob(t *testing.T) {
 			got = append(got, "  "+r.Project.Name+" "+r.Branch+" "+nameOf(r.Commit, map[string]string{config: "config's head", web: "web's head", merged: "the tested state"}))
 		}
 	}
+	for _, v := range spec.IncludeVars {
+		got = append(got, fmt.Sprintf("%s %s trusted=%t %s", v.Project.Name, v.Path, v.Trusted, nameOf(v.Commit, map[string]string{config: "config's head", merged: "the tested state"})))
+	}
 	want := []string{
 		"acme/config playbooks/pre.yaml config's head", "  acme/config main config's head", "  acme/web main web's head",
 		"acme/api ci/test.yaml the tested state", "  acme/api main the tested state", "  acme/config main config's head", "  acme/web main web's head",
 		"acme/config playbooks/post.yaml config's head", "  acme/config main config's head", "  acme/web main web's head",
+		"acme/api vars.yaml trusted=false the tested state", "acme/config site.yaml trusted=true config's head",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("playbooks and roles (-want +got):\n%s", diff)

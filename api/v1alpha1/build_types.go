@@ -96,6 +96,12 @@ type FrozenJob struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	Vars *apiextensionsv1.JSON `json:"vars,omitempty"`
+	// includeVars are files of variables, of which later ones count more, and vars
+	// more than any.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	IncludeVars []IncludedVars `json:"includeVars,omitempty"`
 	// extraVars, hostVars by node, and groupVars by group, for Ansible.
 	// +optional
 	// +kubebuilder:validation:Schemaless
@@ -180,6 +186,21 @@ type Playbook struct {
 	// cleanup playbooks run whatever happened, and do not count.
 	// +optional
 	Cleanup bool `json:"cleanup,omitempty"`
+}
+
+// IncludedVars is a file of variables in a repository.
+type IncludedVars struct {
+	// path inside the repository.
+	// +kubebuilder:validation:MaxLength=1024
+	Path string `json:"path"`
+	// checkout of the repository.
+	Checkout Checkout `json:"checkout"`
+	// trusted files come from a config project.
+	// +optional
+	Trusted bool `json:"trusted,omitempty"`
+	// required files must be there.
+	// +optional
+	Required bool `json:"required,omitempty"`
 }
 
 // PlaybookRole is a repository with roles, or one that is a role.

@@ -150,6 +150,10 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		out.Nodes = append(out.Nodes, buildspec.Node{Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
 			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(job.Nodes, n.Name)})
 	}
+	for _, v := range job.IncludeVars {
+		out.IncludeVars = append(out.IncludeVars, buildspec.IncludeVars{Path: v.Path, Project: convert.Project(v.Checkout.Project),
+			Branch: v.Checkout.Branch, Tag: v.Checkout.Tag, Commit: v.Checkout.Commit, Trusted: v.Trusted, Required: v.Required})
+	}
 	for _, v := range []struct {
 		from *apiextensionsv1.JSON
 		to   any

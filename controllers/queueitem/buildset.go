@@ -127,7 +127,7 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.B
 			return commitAt(b, pb.Origin.Project.Project, pb.Origin.Branch, pb.Origin.Project.Trusted)
 		},
 		RolesOf:  func(pb jobgraph.Playbook) []gozer.PlaybookRole { return s.rolesOf(b, p, j, pb) },
-		Required: p.required(j), Checkouts: p.checkouts[j], PostReview: s.pipeline.Spec.PostReview,
+		Required: p.required(j), Checkouts: p.checkouts[j], IncludeVars: s.includeVars(b, p, j), PostReview: s.pipeline.Spec.PostReview,
 	})
 	if err != nil {
 		return nil, err

@@ -29,8 +29,8 @@ type prepared struct {
 	layout *configsource.Config
 	// repositories of the workspaces, and what each job gets of them.
 	repositories repositories
-	// roles are the repositories in which playbooks find roles.
-	roles     repositories
+	// others are the repositories of roles and of files of variables.
+	others    repositories
 	checkouts map[*jobgraph.Job][]gozer.Checkout
 	// failFast is the project's wish that one failure ends all jobs.
 	failFast bool
@@ -385,7 +385,7 @@ func (r *Reconciler) allStates(ctx context.Context, s *scope, p *prepared) ([]go
 		// The branch is where it was when the whole repository was frozen.
 		st := p.repositories.of(e.Project)
 		if st == nil {
-			st = p.roles.of(e.Project)
+			st = p.others.of(e.Project)
 		}
 		if st != nil {
 			bases = append(bases, mergeplan.Base{Project: e.Project, Branch: e.Branch, Commit: st.Head(e.Branch)})
@@ -419,6 +419,9 @@ func (p *prepared) extraBranches(s *scope, states []gozer.BranchState) []model.B
 	for _, j := range p.jobs {
 		for _, b := range j.Playbooks() {
 			need(b.Origin.Project.Project, b.Origin.Branch)
+		}
+		for _, v := range s.includeVars(nil, p, j) {
+			need(convert.Project(v.Checkout.Project), v.Checkout.Branch)
 		}
 		for _, b := range j.AnsiblePlaybooks() {
 			for _, role := range b.Roles {

@@ -35,19 +35,19 @@ func (r repositories) of(p model.Project) *repostate.State {
 }
 
 // freezeRepositories asks where the branches and tags are of all repositories
-// that are in the workspace of a job, and of those with roles.
+// that are in the workspace of a job, and of those with roles or variables.
 func (r *Reconciler) freezeRepositories(ctx context.Context, s *scope, p *prepared) error {
-	var workspaces, roles []model.Project
+	var workspaces, others []model.Project
 	for _, j := range p.jobs {
 		if j.IsNoop() {
 			continue
 		}
 		workspaces = append(append(workspaces, s.ownProject(j)), p.required(j)...)
-		roles = append(roles, j.RoleProjects()...)
+		others = append(others, j.OtherProjects()...)
 	}
 	var err error
 	if p.repositories, err = r.refsOf(ctx, s, workspaces); err == nil {
-		p.roles, err = r.refsOf(ctx, s, roles)
+		p.others, err = r.refsOf(ctx, s, others)
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func (s *scope) roleRef(p *prepared, j *jobgraph.Job, pb jobgraph.Playbook, role
 	if role.Project == pb.Origin.Project {
 		return "refs/heads/" + pb.Origin.Branch
 	}
-	return p.roles.of(role.Project.Project).Checkout(p.wish(j, role.Project.Project, s.item.Spec.Changes[j.Change].Branch))
+	return p.others.of(role.Project.Project).Checkout(p.wish(j, role.Project.Project, s.item.Spec.Changes[j.Change].Branch))
 }
 
 // rolesOf are the repositories in which a playbook finds roles.
@@ -137,7 +137,7 @@ func (s *scope) rolesOf(b *gozer.BuildSet, p *prepared, j *jobgraph.Job, pb jobg
 		frozen := gozer.PlaybookRole{Project: convert.ProjectRef(role.Project.Project), Name: role.Name, Implicit: role.Implicit}
 		ref := s.roleRef(p, j, pb, role)
 		if tag, ok := model.TagOfRef(ref); ok {
-			frozen.Tag, frozen.Commit = tag, p.roles.of(role.Project.Project).Tag(tag)
+			frozen.Tag, frozen.Commit = tag, p.others.of(role.Project.Project).Tag(tag)
 		} else {
 			frozen.Branch = strings.TrimPrefix(ref, "refs/heads/")
 			frozen.Commit = commitAt(b, role.Project.Project, frozen.Branch, pb.Origin.Project.Trusted)
@@ -147,15 +147,57 @@ func (s *scope) rolesOf(b *gozer.BuildSet, p *prepared, j *jobgraph.Job, pb jobg
 	return out
 }
 
-// keepTags puts repositories whose roles are taken at a tag among those that are
-// published whole.
+// includeVars are the job's files of variables; without b, their commits are not known yet.
+func (s *scope) includeVars(b *gozer.BuildSet, p *prepared, j *jobgraph.Job) []gozer.IncludedVars {
+	own := s.item.Spec.Changes[j.Change]
+	var out []gozer.IncludedVars
+	for _, iv := range j.IncludeVars {
+		project := s.ownProject(j)
+		trusted := false
+		st := p.repositories.of(project)
+		if iv.Project != nil {
+			project, trusted = iv.Project.Project, iv.Project.Trusted
+			st = p.others.of(project)
+		} else if found := p.layout.ProjectNamed(project.Canonical()); found != nil {
+			trusted = found.Trusted
+		}
+		wish := p.wish(j, project, own.Branch)
+		if project == s.ownProject(j) && iv.UseRef {
+			wish.Ref = own.Ref
+		}
+		v := gozer.IncludedVars{Path: iv.Path, Trusted: trusted, Required: iv.Required, Checkout: gozer.Checkout{Project: convert.ProjectRef(project)}}
+		ref := st.Checkout(wish)
+		if tag, ok := model.TagOfRef(ref); ok {
+			v.Checkout.Tag, v.Checkout.Commit = tag, st.Tag(tag)
+		} else {
+			v.Checkout.Branch = strings.TrimPrefix(ref, "refs/heads/")
+			if b != nil {
+				v.Checkout.Commit = commitAt(b, project, v.Checkout.Branch, trusted)
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// keepTags puts repositories of which something is taken at a tag among those that
+// are published whole.
 func (s *scope) keepTags(p *prepared) {
+	keep := func(project model.Project) {
+		if p.repositories.of(project) == nil {
+			p.repositories = append(p.repositories, *p.others.of(project))
+		}
+	}
 	for _, j := range p.jobs {
+		for _, v := range s.includeVars(nil, p, j) {
+			if v.Checkout.Tag != "" {
+				keep(convert.Project(v.Checkout.Project))
+			}
+		}
 		for _, pb := range j.AnsiblePlaybooks() {
 			for _, role := range pb.Roles {
-				project := role.Project.Project
-				if _, ok := model.TagOfRef(s.roleRef(p, j, pb, role)); ok && p.repositories.of(project) == nil {
-					p.repositories = append(p.repositories, *p.roles.of(project))
+				if _, ok := model.TagOfRef(s.roleRef(p, j, pb, role)); ok {
+					keep(role.Project.Project)
 				}
 			}
 		}

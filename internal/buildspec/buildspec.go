@@ -104,6 +104,8 @@ type Spec struct {
 
 	Nodes []Node         `json:"nodes"`
 	Vars  map[string]any `json:"vars,omitempty"`
+	// IncludeVars are files of variables; later ones count more, and Vars more than any.
+	IncludeVars []IncludeVars `json:"includeVars,omitempty"`
 	// ExtraVars, HostVars by host and GroupVars by group are for Ansible only.
 	ExtraVars map[string]any            `json:"extraVars,omitempty"`
 	HostVars  map[string]map[string]any `json:"hostVars,omitempty"`
@@ -196,6 +198,18 @@ func (p Playbook) Ansible() bool { return IsAnsible(p.Path) }
 func IsAnsible(file string) bool {
 	ext := path.Ext(file)
 	return ext == ".yaml" || ext == ".yml"
+}
+
+// IncludeVars is a file of variables in a repository.
+type IncludeVars struct {
+	Path    string        `json:"path"`
+	Project model.Project `json:"project"`
+	// Branch that is checked out, or else the Tag; Commit is where it is.
+	Branch   string `json:"branch,omitempty"`
+	Tag      string `json:"tag,omitempty"`
+	Commit   string `json:"commit"`
+	Trusted  bool   `json:"trusted,omitempty"`
+	Required bool   `json:"required,omitempty"`
 }
 
 // Role is a repository with roles, or one that is a role.

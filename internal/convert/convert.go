@@ -155,8 +155,9 @@ type Freezing struct {
 	CommitOf func(jobgraph.Playbook) string
 	RolesOf  func(jobgraph.Playbook) []gozer.PlaybookRole
 	// Required are the projects that the job requires.
-	Required  []model.Project
-	Checkouts []gozer.Checkout
+	Required    []model.Project
+	Checkouts   []gozer.Checkout
+	IncludeVars []gozer.IncludedVars
 	// PostReview is that of the pipeline.
 	PostReview bool
 }
@@ -177,7 +178,7 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 	}
 	f := gozer.FrozenJob{
 		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
-		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.After()), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: with.Checkouts,
+		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.After()), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: with.Checkouts, IncludeVars: with.IncludeVars,
 		Tags: j.Tags, PostReview: with.PostReview,
 	}
 	if j.WorkspaceScheme != "golang" {

@@ -35,11 +35,12 @@ const (
 	areaWork area = iota
 	areaUntrusted
 	areaTrusted
+	areaPrivate // what only this process reads
 )
 
 // root of the area.
 func (o Options) root(a area) string {
-	return [...]string{o.WorkDir, o.UntrustedDir, o.TrustedDir}[a]
+	return [...]string{o.WorkDir, o.UntrustedDir, o.TrustedDir, o.PrivateDir}[a]
 }
 
 // path is where a checkout, or something in it, lies here.
@@ -65,6 +66,14 @@ type step struct {
 type workspace struct {
 	checkouts          []checkout
 	preRun, run, after []step
+	// includes are the files of variables, in order.
+	includes []include
+}
+
+// include is a file of variables with its place.
+type include struct {
+	buildspec.IncludeVars
+	repo string
 }
 
 // planWorkspace is pure. A playbook of the change's project runs in the
@@ -83,6 +92,11 @@ func planWorkspace(s *buildspec.Spec) (workspace, error) {
 		for _, p := range phase.in {
 			*phase.out = append(*phase.out, w.place(p, s))
 		}
+	}
+	for _, v := range s.IncludeVars {
+		in := include{IncludeVars: v}
+		in.repo = w.apart(areaPrivate, checkout{project: v.Project, branch: v.Branch, tag: v.Tag, commit: v.Commit})
+		w.includes = append(w.includes, in)
 	}
 	return w, w.validate()
 }
@@ -184,6 +198,11 @@ func (w *workspace) validate() error {
 			return fmt.Errorf("project %s has the place of another in the workspace: src holds one %s", c.project, c.dir)
 		}
 		seen[at] = true
+	}
+	for _, v := range w.includes {
+		if err := safePath(v.Path); err != nil {
+			return fmt.Errorf("file of variables %q of %s: %w", v.Path, v.Project, err)
+		}
 	}
 	for _, steps := range [][]step{w.preRun, w.run, w.after} {
 		for _, st := range steps {

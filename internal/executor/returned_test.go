@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -121,6 +122,48 @@ func TestReturnedNonsense(t *testing.T) {
 			out, _ := w.run()
 			if out.Result != model.BuildError || out.Returned || got() != "" {
 				t.Errorf("outcome %+v, handed over %q", out, got())
+			}
+		})
+	}
+}
+
+// TestIncludeVars: files count more than what parents returned, later ones more
+// than earlier ones, and what the job says most.
+func TestIncludeVars(t *testing.T) {
+	t.Parallel()
+	vars := map[string]file{
+		"run.sh": script(`cat "$ZUUL_VARS_FILE"` + "\n"),
+		"a.yaml": text("{a: file, b: file, deep: {x: 1, y: 1}, large: 12345678901234567890}\n"), "b.yaml": text("b: later\ndeep: {y: 2}\n"),
+		"list.yaml": text("[1]\n"), "broken.yaml": text("a: [\n"), "link.yaml": {link: "/etc/hostname"}, "empty.yaml": text(""),
+	}
+	for name, tc := range map[string]struct {
+		files []string
+		want  model.BuildResult
+		says  string
+	}{
+		"in order":          {[]string{"a.yaml", "missing.yaml", "empty.yaml", "b.yaml"}, model.Success, ""},
+		"required":          {[]string{"missing.yaml!"}, model.BuildError, "Required vars file missing.yaml not found"},
+		"a list":            {[]string{"list.yaml"}, model.BuildError, "not a mapping"},
+		"broken":            {[]string{"broken.yaml"}, model.BuildError, "no YAML"},
+		"out of repository": {[]string{"link.yaml"}, model.BuildError, "link.yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.project(vars)
+			w.spec.Run = w.playbooks("run.sh")
+			c := w.spec.Projects[0]
+			for _, f := range tc.files {
+				path, required := strings.CutSuffix(f, "!")
+				w.spec.IncludeVars = append(w.spec.IncludeVars, buildspec.IncludeVars{Path: path, Project: c.Project, Branch: c.Branch, Commit: c.Commit, Required: required})
+			}
+			w.spec.Vars = map[string]any{"a": "job"}
+			out, log := w.run()
+			if out.Result != tc.want || !strings.Contains(out.Reason, tc.says) {
+				t.Errorf("outcome %+v, want %s: %s", out, tc.want, tc.says)
+			}
+			if tc.want == model.Success {
+				wants(t, log, []string{`"a": "job"`, `"b": "later"`, `"x": 1`, `"y": 2`, `"large": 12345678901234567890`}, nil)
 			}
 		})
 	}

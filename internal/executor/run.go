@@ -16,7 +16,6 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/model"
-	"github.com/gozer-dev/gozer/internal/returned"
 )
 
 // build is one attempt. prepare fills it from top to bottom.
@@ -28,6 +27,8 @@ type build struct {
 	logToken string
 	// secrets of the job, by name; each playbook gets those that it names.
 	secrets buildspec.Secrets
+	// parentVars are what parents have returned: variables below all others.
+	parentVars map[string]any
 	// secretVars are what parents have returned in secret, for all playbooks of Ansible.
 	secretVars map[string]any
 	log        *buildLog
@@ -103,8 +104,7 @@ func load(o Options) (*build, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what the jobs before this one returned: %w", err)
 	}
-	// Whatever the job itself says counts more.
-	b.spec.Vars, b.secretVars = returned.Deep(parents.Data, b.spec.Vars), parents.Secret
+	b.parentVars, b.secretVars = parents.Data, parents.Secret
 	b.log, err = newBuildLog(filepath.Join(o.PrivateDir, logFile), o.MaxLogBytes, o.Stdout, o.Now)
 	if err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ type problem struct {
 // run has the order of things; see doc.go.
 func (b *build) run(ctx context.Context) buildspec.Outcome {
 	defer b.disconnect()
-	for _, do := range []func(context.Context) *problem{b.layOut, b.fetch, b.findPlaybooks, b.connect, b.send, b.startAnsible} {
+	for _, do := range []func(context.Context) *problem{b.layOut, b.fetch, b.findPlaybooks, b.includeVars, b.connect, b.send, b.startAnsible} {
 		p := do(ctx)
 		if ctx.Err() != nil {
 			return buildspec.Outcome{Result: model.Retry, Reason: stoppedReason}

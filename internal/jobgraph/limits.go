@@ -15,6 +15,7 @@ const (
 	maxEntries   = 256
 	maxNodes     = 64
 	maxRoles     = 64
+	maxIncluded  = 64
 	maxVarsBytes = 256 << 10
 	// Of secrets: how many a job and one playbook of it get, and the bytes of all of a job's as they stand in the repository.
 	maxJobSecrets      = 64
@@ -51,8 +52,6 @@ func (j *Job) notYet() string {
 		return "requires artifacts"
 	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0 && !j.Ansible():
 		return "has extra-vars, host-vars or group-vars, and no Ansible playbook"
-	case len(j.IncludeVars) > 0:
-		return "includes files of variables"
 	case len(j.NodeSets[0].Nodes) == 0 && j.scripts():
 		return "has no node to run its scripts on"
 	case j.ImageBuildName != "":
@@ -74,10 +73,15 @@ func (j *Job) AnsiblePlaybooks() []Playbook {
 	return slices.DeleteFunc(j.Playbooks(), func(p Playbook) bool { return !p.Ansible() })
 }
 
-// RoleProjects are those whose repositories have roles for the job's playbooks;
-// one may be there more than once.
-func (j *Job) RoleProjects() []model.Project {
+// OtherProjects are those whose repositories have roles for the job's playbooks, or
+// files of variables; one may be there more than once.
+func (j *Job) OtherProjects() []model.Project {
 	var out []model.Project
+	for _, iv := range j.IncludeVars {
+		if iv.Project != nil {
+			out = append(out, iv.Project.Project)
+		}
+	}
 	for _, p := range j.AnsiblePlaybooks() {
 		for _, r := range p.Roles {
 			out = append(out, r.Project.Project)
@@ -109,6 +113,9 @@ func (j *Job) bounded() error {
 	}
 	if n := len(j.NodeSets[0].Nodes); n > maxNodes {
 		return fmt.Errorf("job %s has %d nodes; at most %d are possible", j.Name, n, maxNodes)
+	}
+	if n := len(j.IncludeVars); n > maxIncluded {
+		return fmt.Errorf("job %s includes %d files of variables; at most %d are possible", j.Name, n, maxIncluded)
 	}
 	for _, p := range j.Playbooks() {
 		if n := len(p.Roles); n > maxRoles {
