@@ -125,7 +125,7 @@ func TestNobodyIsPassed(t *testing.T) {
 			}
 			l.write(decided, len(l.now))
 			l.proceed()
-			l.end(func(b semaphore.Build) bool { return rapid.Bool().Draw(t, "ends") })
+			l.end(func(semaphore.Build) bool { return rapid.Bool().Draw(t, "ends") })
 			for k, d := range semaphore.Decide(l.now, l.builds) {
 				got := slices.DeleteFunc(slices.Clone(d.Holders), func(b string) bool { return slices.Contains(decided[k].Holders, b) })
 				if len(got) > 0 && got[0] != first[k] {
