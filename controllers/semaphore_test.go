@@ -300,6 +300,41 @@ func TestSemaphoreResourcesFirst(t *testing.T) {
 	w.eventuallySemaphores("deploy 0/1 waiting 0")
 }
 
+// TestSemaphoreIsKeptForAnotherAttempt: an attempt that says nothing about the change
+// is no end.
+func TestSemaphoreIsKeptForAnotherAttempt(t *testing.T) {
+	w := newWorld(t)
+	w.needing("semaphores: [deploy]", "")
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		switch all := names(spec); {
+		case all[len(all)-1] != "acme/api#1":
+			return &buildspec.Outcome{Result: model.Success}
+		case spec.Attempt == 1 && slices.Contains(w.phases(), "acme/web#1 Semaphores"):
+			return &buildspec.Outcome{Result: model.Retry, Reason: "the node is gone"}
+		}
+		return nil
+	})
+	w.start()
+	w.loaded()
+	w.open("acme/api", 1)
+	w.eventuallyPhases("acme/api#1 Running")
+	w.open("acme/web", 1)
+	w.eventually("the second attempt runs", func() string {
+		var list gozer.BuildList
+		if err := w.client.List(t.Context(), &list, client.InNamespace(w.tenant)); err != nil {
+			return err.Error()
+		}
+		for _, b := range list.Items {
+			if b.Status.Attempt == 2 && b.Status.Phase == gozer.BuildRunning {
+				return ""
+			}
+		}
+		return "none"
+	})
+	w.eventuallyPhases("acme/api#1 Running", "acme/web#1 Semaphores")
+	w.eventuallySemaphores("deploy 1/1 waiting 1")
+}
+
 // TestSeveralSemaphores: two jobs that need the same ones, named in another order.
 func TestSeveralSemaphores(t *testing.T) {
 	w := newWorld(t)
