@@ -16,6 +16,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/noderequest"
 	"github.com/gozer-dev/gozer/controllers/pipeline"
 	"github.com/gozer-dev/gozer/controllers/queueitem"
+	"github.com/gozer-dev/gozer/controllers/semaphore"
 	"github.com/gozer-dev/gozer/controllers/tenant"
 	"github.com/gozer-dev/gozer/controllers/timer"
 	"github.com/gozer-dev/gozer/internal/configsource"
@@ -81,7 +82,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		"failures":     &changequeue.Failures{Client: c, Recorder: events, Now: now},
 		"queueitem":    &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
 		"buildset":     &buildset.Reconciler{Client: c, Now: now},
-		"build":        &build.Reconciler{Client: c, Live: mgr.GetAPIReader(), Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Workers: buildWorkers},
+		"build":        &build.Reconciler{Client: c, Live: mgr.GetAPIReader(), Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Namespace: o.Namespace, Workers: buildWorkers},
+		"semaphore":    &semaphore.Reconciler{Client: c, Live: mgr.GetAPIReader(), Namespace: o.Namespace, Now: now},
 		"noderequest":  &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Relative: o.RelativePriority, Now: now},
 		"items":        &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
 		"repositories": &cleanup.Repositories{Client: c, Keep: o.ItemTTL, Now: now},

@@ -110,6 +110,8 @@ type world struct {
 	kubelets func(context.Context)
 	// relativePriority is the manager's option.
 	relativePriority bool
+	// others are namespaces of further tenants.
+	others []string
 	// now, when it is set, is the manager's clock.
 	now func() time.Time
 	// through, when it is set, is what the controllers reach the merger through.
@@ -232,9 +234,13 @@ func (w *world) start() {
 		m = w.through(m)
 	}
 	skip := true
+	namespaces := map[string]cache.Config{w.operator: {}, w.tenant: {}}
+	for _, ns := range w.others {
+		namespaces[ns] = cache.Config{}
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: w.client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.operator: {}, w.tenant: {}}},
+		Cache:      cache.Options{DefaultNamespaces: namespaces},
 		Controller: config.Controller{SkipNameValidation: &skip},
 	})
 	if err != nil {
@@ -291,8 +297,13 @@ func (d *deadly) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// kubelet plays the nodes of the cluster for the tenant's Pods.
+// kubelet plays the nodes of the cluster for the tenants' Pods.
 func (w *world) kubelet(ctx context.Context) {
+	w.each(ctx, func(p *corev1.Pod) { w.play(ctx, p, w.outcome) })
+}
+
+// each visits all Pods of tenants, again and again.
+func (w *world) each(ctx context.Context, visit func(*corev1.Pod)) {
 	tick := time.NewTicker(w.tick)
 	defer tick.Stop()
 	for {
@@ -300,12 +311,14 @@ func (w *world) kubelet(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			var pods corev1.PodList
-			if w.client.List(ctx, &pods, client.InNamespace(w.tenant)) != nil {
-				continue
-			}
-			for i := range pods.Items {
-				w.play(ctx, &pods.Items[i], w.outcome)
+			for _, ns := range append([]string{w.tenant}, w.others...) {
+				var pods corev1.PodList
+				if w.client.List(ctx, &pods, client.InNamespace(ns)) != nil {
+					continue
+				}
+				for i := range pods.Items {
+					visit(&pods.Items[i])
+				}
 			}
 		}
 	}
@@ -462,6 +475,11 @@ func (w *world) dump() string {
 	_ = w.client.List(context.Background(), &requests, client.InNamespace(w.tenant))
 	for _, x := range requests.Items {
 		fmt.Fprintf(&b, "noderequest %s %s %q\n", x.Name, x.Status.State, x.Status.Message)
+	}
+	var semaphores gozer.SemaphoreList
+	_ = w.client.List(context.Background(), &semaphores, client.InNamespace(w.tenant))
+	for _, x := range semaphores.Items {
+		fmt.Fprintf(&b, "semaphore %s/%s max %d: %+v\n", x.Namespace, x.Name, x.Spec.Max, x.Status)
 	}
 	var pods corev1.PodList
 	_ = w.client.List(context.Background(), &pods, client.InNamespace(w.tenant))

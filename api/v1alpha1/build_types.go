@@ -74,6 +74,13 @@ type FrozenJob struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	Nodes []NodeSpec `json:"nodes,omitempty"`
+	// semaphores that the build holds from before it asks for nodes, or if all of
+	// them are for resourcesFirst, from when it has them, until it has a result.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=map
+	// +listMapKey=name
+	Semaphores []JobSemaphore `json:"semaphores,omitempty"`
 	// requiredProjects are repositories that the job has in its workspace besides the change's own.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
@@ -132,6 +139,19 @@ type FrozenJob struct {
 	// postReview says that the job runs in a pipeline for what was reviewed.
 	// +optional
 	PostReview bool `json:"postReview,omitempty"`
+}
+
+// JobSemaphore is a semaphore that a job needs.
+type JobSemaphore struct {
+	// name as the job says it.
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// global semaphores are shared by tenants.
+	// +optional
+	Global bool `json:"global,omitempty"`
+	// resourcesFirst asks for nodes before it asks for the semaphore.
+	// +optional
+	ResourcesFirst bool `json:"resourcesFirst,omitempty"`
 }
 
 // Checkout is what a job gets of a repository: a branch as it is in the buildset's states, or a tag.
@@ -255,13 +275,15 @@ type FrozenSecret struct {
 }
 
 // BuildPhase is where a build stands.
-// +kubebuilder:validation:Enum=Waiting;Nodes;Running;Done
+// +kubebuilder:validation:Enum=Waiting;Semaphores;Nodes;Running;Done
 type BuildPhase string
 
 // Phases of a build.
 const (
 	// BuildWaiting has jobs to wait for.
 	BuildWaiting BuildPhase = "Waiting"
+	// BuildSemaphores waits for its semaphores.
+	BuildSemaphores BuildPhase = "Semaphores"
 	// BuildNodes waits for its nodes, and then for its executor Pod to run.
 	BuildNodes BuildPhase = "Nodes"
 	// BuildRunning has a running executor Pod.
@@ -278,6 +300,9 @@ type BuildStatus struct {
 	// attempt that is running or was the last, from 1.
 	// +optional
 	Attempt int32 `json:"attempt,omitempty"`
+	// semaphoresHeld says that the build went on with all its semaphores.
+	// +optional
+	SemaphoresHeld bool `json:"semaphoresHeld,omitempty"`
 	// failures are the results of attempts that failed and did not count.
 	// +optional
 	// +kubebuilder:validation:MaxItems=10
@@ -288,7 +313,7 @@ type BuildStatus struct {
 	// +optional
 	// +kubebuilder:validation:Enum=SUCCESS;FAILURE;TIMED_OUT;POST_FAILURE;RETRY_LIMIT;NODE_FAILURE;SKIPPED;CANCELED;ERROR
 	Result string `json:"result,omitempty"`
-	// reason for the result or the last retry, in words for the author of the change.
+	// reason for the result, the last retry or a wait, in words for the author of the change.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`

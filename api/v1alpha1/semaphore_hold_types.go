@@ -2,32 +2,71 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// SemaphoreSpec bounds how many builds of a tenant hold it at once.
+// SemaphoreSpec bounds how many builds hold it at once.
 type SemaphoreSpec struct {
-	// max holders.
+	// name of the semaphore as jobs say it, where metadata.name cannot be that.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name,omitempty"`
+	// max holders. A smaller number takes it from nobody; nobody gets it before
+	// fewer hold it.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1024
 	Max int32 `json:"max"`
 }
 
-// SemaphoreStatus is kept for what is to come; nothing writes it yet.
-type SemaphoreStatus struct {
-	// holders are the names of the Builds that hold it.
+// SemaphoreHolder is a build that holds a semaphore.
+type SemaphoreHolder struct {
+	// tenant is the namespace of the build.
+	// +kubebuilder:validation:MaxLength=63
+	Tenant string `json:"tenant"`
+	// build is the name of the Build.
+	// +kubebuilder:validation:MaxLength=253
+	Build string `json:"build"`
+	// item is the name of the QueueItem that the build is for.
 	// +optional
-	// +kubebuilder:validation:MaxItems=1024
-	// +kubebuilder:validation:items:MaxLength=253
-	// +listType=set
-	Holders []string `json:"holders,omitempty"`
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item,omitempty"`
+	// since when it holds it.
+	Since metav1.MicroTime `json:"since"`
 }
 
-// Semaphore bounds how many builds of a tenant that name it run at once. Jobs
-// cannot name semaphores yet, so it has no effect in this version.
+// SemaphoreStatus is written by the semaphore controller.
+type SemaphoreStatus struct {
+	// holders, in the order in which they got it.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=map
+	// +listMapKey=tenant
+	// +listMapKey=build
+	Holders []SemaphoreHolder `json:"holders,omitempty"`
+	// held counts the holders.
+	// +optional
+	Held int32 `json:"held"`
+	// waiting counts the builds that wait for it.
+	// +optional
+	Waiting int32 `json:"waiting"`
+	// next is the build that gets it next, with its tenant: "acme/gate-api-12-…".
+	// +optional
+	// +kubebuilder:validation:MaxLength=320
+	Next string `json:"next,omitempty"`
+}
+
+// Semaphore bounds how many builds that name it run at once: builds of the tenant
+// of its namespace or, in the operator's namespace, of all tenants that list it in
+// their semaphores. One that a tenant's configuration defines is made by the tenant
+// controller. One that nobody defines is made with room for one when a build asks
+// for it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=gozer
 // +kubebuilder:printcolumn:name="Max",type=integer,JSONPath=`.spec.max`
-// +kubebuilder:printcolumn:name="Holders",type=string,JSONPath=`.status.holders`
+// +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.held`
+// +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waiting`
+// +kubebuilder:printcolumn:name="Holders",type=string,JSONPath=`.status.holders[*].build`
+// +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.next`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Semaphore struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -14,6 +14,8 @@ const (
 	LabelBuildSet    = "gozer.dev/buildset"
 	LabelBuild       = "gozer.dev/build"
 	LabelNodeRequest = "gozer.dev/noderequest"
+	// LabelSemaphores is on builds that need semaphores.
+	LabelSemaphores = "gozer.dev/semaphores"
 	// LabelRole tells Pods apart: "node" or "executor".
 	LabelRole = "gozer.dev/role"
 	// LabelJob is the job's name, shortened to a label value.

@@ -71,6 +71,8 @@ type Reconciler struct {
 	Keys     Keys
 	Settings Settings
 	Now      func() time.Time
+	// Namespace of the operator, where global Semaphores are.
+	Namespace string
 	// Workers is how many builds are looked at at once.
 	Workers int
 
@@ -93,6 +95,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(buildsOf)).
 		Watches(&gozer.NodeRequest{}, handler.EnqueueRequestsFromMapFunc(buildOfRequest), builder.WithPredicates(requestMoved())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(buildOfPod)).
+		Watches(&gozer.Semaphore{}, newHolders()).
 		WithOptions(retry.Options(r.Workers)).
 		Complete(r)
 }
@@ -115,7 +118,8 @@ func buildMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*gozer.Build)
 		after, ok2 := e.ObjectNew.(*gozer.Build)
-		return ok1 && ok2 && (before.Status.Attempt != after.Status.Attempt || before.Status.Phase != after.Status.Phase)
+		return ok1 && ok2 && (before.Status.Attempt != after.Status.Attempt || before.Status.Phase != after.Status.Phase ||
+			before.Status.SemaphoresHeld != after.Status.SemaphoresHeld)
 	}}
 }
 
@@ -157,6 +161,8 @@ type scope struct {
 	request *gozer.NodeRequest
 	// pod of the present attempt; nil before there is one.
 	pod *corev1.Pod
+	// missing are the semaphores that the build needs and does not hold.
+	missing []string
 }
 
 // Reconcile moves the build on.
@@ -177,7 +183,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 	}
-	if s.before.Status.Attempt == 0 && s.build.Status.Phase == gozer.BuildNodes {
+	if s.before.Status.Attempt == 0 && s.build.Status.Phase == gozer.BuildNodes && !s.build.Status.SemaphoresHeld {
 		if wait := r.nodes.Left(s.build, tellNodes, r.Now()); wait > 0 {
 			return ctrl.Result{RequeueAfter: soonest(wait, result.RequeueAfter)}, nil
 		}
@@ -231,13 +237,19 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 			s.job = j
 		}
 	}
+	if err := r.gatherSemaphores(ctx, s); err != nil {
+		return nil, err
+	}
 	if s.build.Status.Attempt == 0 {
-		if !s.job.Started || s.job.Result != "" {
+		if !s.job.Started || s.job.Result != "" || !s.mayAskForNodes() {
 			return s, nil
 		}
 		// The first attempt follows from the job's start. It may be well under way.
 		st := &s.build.Status
 		st.Attempt, st.Phase, st.NodeRequest = 1, gozer.BuildNodes, naming.NodeRequest(s.build.Name, 1)
+		if convert.SemaphoresBeforeNodes(s.build) {
+			s.goOnWithSemaphores()
+		}
 	}
 	return s, r.gatherAttempt(ctx, s)
 }
@@ -275,6 +287,8 @@ func (r *Reconciler) advance(ctx context.Context, s *scope) (ctrl.Result, error)
 		// Its buildset was not looked at yet: most likely it starts right away.
 	case !s.job.Started:
 		st.Phase = gozer.BuildWaiting
+	case !s.mayAskForNodes():
+		s.waitForSemaphores()
 	case s.request == nil:
 		st.Phase = gozer.BuildNodes
 	case s.request.Status.State == gozer.NodesFailed && s.request.Status.Lost:
@@ -298,6 +312,10 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 			r.retry(s, "the executor Pod was deleted")
 		case s.request.Status.Lost || s.request.Status.State == gozer.NodesReleased:
 			r.retry(s, s.request.Status.Message)
+		case len(s.missing) > 0:
+			s.waitForSemaphores()
+		case !st.SemaphoresHeld && len(s.build.Spec.Job.Semaphores) > 0:
+			s.goOnWithSemaphores() // the Pod is made when that is written
 		default:
 			return r.start(ctx, s)
 		}
@@ -399,7 +417,7 @@ func (r *Reconciler) again(s *scope, why string) {
 
 func (r *Reconciler) finish(s *scope, result model.BuildResult, reason string) {
 	st := &s.build.Status
-	st.Phase, st.Result, st.Reason = gozer.BuildDone, string(result), convert.Cut(reason, 1000)
+	st.Phase, st.Result, st.Reason, st.SemaphoresHeld = gozer.BuildDone, string(result), convert.Cut(reason, 1000), false
 	st.CompletedAt = convert.MicroTime(r.Now())
 	patch.Condition(&st.Conditions, s.build.Generation, gozer.ConditionCompleted, true, st.Result, st.Reason, r.Now())
 }

@@ -268,6 +268,9 @@ func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds
 }
 
 func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.BuildSetJob, build *gozer.Build) error {
+	if convert.SemaphoresBeforeNodes(build) && !build.Status.SemaphoresHeld {
+		return nil // its first attempt begins with them, which is told
+	}
 	attempt := max(1, build.Status.Attempt)
 	name := naming.NodeRequest(build.Name, attempt)
 	var existing gozer.NodeRequest

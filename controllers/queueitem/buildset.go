@@ -127,7 +127,7 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.B
 			return commitAt(b, pb.Origin.Project.Project, pb.Origin.Branch, pb.Origin.Project.Trusted)
 		},
 		RolesOf:  func(pb jobgraph.Playbook) []gozer.PlaybookRole { return s.rolesOf(b, p, j, pb) },
-		Required: p.required(j), Checkouts: p.checkouts[j], IncludeVars: s.includeVars(b, p, j), PostReview: s.pipeline.Spec.PostReview,
+		Required: p.required(j), Checkouts: p.checkouts[j], IncludeVars: s.includeVars(b, p, j), PostReview: s.pipeline.Spec.PostReview, GlobalSemaphores: s.tenant.Spec.Semaphores,
 	})
 	if err != nil {
 		return nil, err
@@ -145,6 +145,9 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.B
 	}
 	labels := map[string]string{gozer.LabelBuildSet: b.Name, gozer.LabelItem: b.Spec.Item,
 		gozer.LabelPipeline: b.Spec.Pipeline, gozer.LabelJob: naming.Label(j.Name)}
+	if len(frozen.Semaphores) > 0 {
+		labels[gozer.LabelSemaphores] = "true"
+	}
 	if s.alternative {
 		labels[gozer.LabelAlternative] = "true"
 	}

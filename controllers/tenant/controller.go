@@ -65,6 +65,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Owns(&gozer.Pipeline{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&gozer.TriggerEvent{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfEvent), builder.WithPredicates(pushes)).
 		Watches(&gozer.Connection{}, handler.EnqueueRequestsFromMapFunc(r.allTenants)).
+		Watches(&gozer.Semaphore{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfSemaphore), builder.WithPredicates(r.semaphoreDefined())).
 		WithOptions(retry.Options(1)).
 		Complete(r)
 }
@@ -182,6 +183,15 @@ func (r *Reconciler) load(ctx context.Context, t *gozer.Tenant) (reason, message
 	if err != nil {
 		return "LoadFailed", err.Error(), false
 	}
+	semaphores, err := r.applySemaphores(ctx, t, l.Layout)
+	if err != nil {
+		return "LoadFailed", err.Error(), false
+	}
+	unknown, err := r.unknownSemaphores(ctx, t)
+	if err != nil {
+		return "LoadFailed", err.Error(), false
+	}
+	unusable = slices.Concat(unusable, semaphores, unknown)
 	projects, pipelines, jobs := l.Counts()
 	t.Status.Layout = &gozer.TenantLayout{Digest: l.Digest, Heads: heads, Projects: int32(projects), Pipelines: int32(pipelines), Jobs: int32(jobs)}
 	r.tell(t, l.Errors(), append(unusable, withoutEffect(t)...))

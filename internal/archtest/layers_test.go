@@ -39,7 +39,7 @@ var layers = map[string]layer{
 	"internal/ansible": pure, "internal/buildspec": pure, "internal/configlang": pure, "internal/confview": pure, "internal/depends": pure, "internal/gate": pure,
 	"internal/jobgraph": pure, "internal/layout": pure, "internal/match": pure, "internal/mergeplan": pure,
 	"internal/lru": pure, "internal/repostate": pure, "internal/returned": pure,
-	"internal/naming": pure, "internal/nodes": pure, "internal/podspec": pure, "internal/report": pure, "internal/secretcrypt": pure, "internal/simulate": pure, "internal/tenantfile": pure, "internal/timer": pure, "internal/token": pure, "internal/zuulregex": pure,
+	"internal/naming": pure, "internal/nodes": pure, "internal/podspec": pure, "internal/report": pure, "internal/secretcrypt": pure, "internal/semaphore": pure, "internal/simulate": pure, "internal/tenantfile": pure, "internal/timer": pure, "internal/token": pure, "internal/zuulregex": pure,
 
 	"api": objects,
 

@@ -210,6 +210,8 @@ func phase(b *gozer.Build) string {
 		return "waiting"
 	case gozer.BuildNodes:
 		return "waiting for nodes"
+	case gozer.BuildSemaphores:
+		return "waiting for semaphores"
 	}
 	return strings.ToLower(string(b.Status.Phase))
 }

@@ -160,6 +160,8 @@ type Freezing struct {
 	IncludeVars []gozer.IncludedVars
 	// PostReview is that of the pipeline.
 	PostReview bool
+	// GlobalSemaphores are names of semaphores that the tenant shares with others.
+	GlobalSemaphores []string
 }
 
 // FrozenJob for a Build.
@@ -179,7 +181,7 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 	f := gozer.FrozenJob{
 		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
 		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.After()), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: with.Checkouts, IncludeVars: with.IncludeVars,
-		Tags: j.Tags, PostReview: with.PostReview,
+		Tags: j.Tags, PostReview: with.PostReview, Semaphores: jobSemaphores(j, with.GlobalSemaphores),
 	}
 	if j.WorkspaceScheme != "golang" {
 		f.WorkspaceScheme = j.WorkspaceScheme

@@ -46,8 +46,6 @@ func Runnable(jobs []*Job) error {
 // notYet names the first thing of a job that there is no executor for.
 func (j *Job) notYet() string {
 	switch {
-	case len(j.Semaphores) > 0:
-		return "uses semaphores"
 	case len(j.Requires) > 0:
 		return "requires artifacts"
 	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0 && !j.Ansible():
@@ -59,7 +57,7 @@ func (j *Job) notYet() string {
 	}
 	for _, p := range j.Playbooks() {
 		if len(p.Semaphores) > 0 {
-			return "uses semaphores"
+			return "has a playbook that uses semaphores"
 		}
 	}
 	return ""
@@ -105,7 +103,7 @@ func (j *Job) bounded() error {
 		n    int
 	}{
 		{"pre-run playbooks", len(j.PreRun)}, {"run playbooks", len(j.Run)}, {"post-run and cleanup-run playbooks", len(j.PostRun) + len(j.CleanupRun)},
-		{"required projects", len(j.RequiredProjects)}, {"dependencies", len(j.Dependencies)},
+		{"required projects", len(j.RequiredProjects)}, {"dependencies", len(j.Dependencies)}, {"semaphores", len(j.Semaphores)},
 	} {
 		if list.n > maxEntries {
 			return fmt.Errorf("job %s has %d %s; at most %d are possible", j.Name, list.n, list.what, maxEntries)

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gozer-dev/gozer/internal/configlang"
@@ -79,6 +80,18 @@ func (l *Layout) SemaphoreMax(name string) int64 {
 		return d.Value.Max
 	}
 	return 1
+}
+
+// Semaphores that are defined, by name.
+func (l *Layout) Semaphores() []*configlang.Semaphore {
+	var out []*configlang.Semaphore
+	l.static().semaphores.each(func(_ string, e *entry[*Def[configlang.Semaphore]]) {
+		if len(e.in) > 0 {
+			out = append(out, e.in[0].Value)
+		}
+	})
+	slices.SortFunc(out, func(a, b *configlang.Semaphore) int { return cmp.Compare(a.Name, b.Name) })
+	return out
 }
 
 // Queue is the change queue of a project: the first that a stanza or template

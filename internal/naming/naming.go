@@ -74,6 +74,14 @@ func RepositoryState(digest string, now time.Time) string {
 	return "refs-" + digest[:20] + "-" + now.UTC().Format("2006010215")
 }
 
+// Semaphore is the name of the object of a tenant's semaphore: the same, if it can be.
+func Semaphore(name string) string {
+	if Label(name) == name {
+		return name
+	}
+	return fmt.Sprintf("%s-%s", slug(name, queueLength), digest(name)[:8])
+}
+
 func digest(parts ...string) string {
 	d := sha256.New()
 	for _, p := range parts {

@@ -27,7 +27,7 @@ func TestNamesAreValidAndDistinct(t *testing.T) {
 		if ticks[0] != Tick("acme", pipeline, c.Project, "main", tick.UTC()) || len(slices.Compact(slices.Sorted(slices.Values(ticks)))) != len(ticks) {
 			t.Fatalf("one tick has two names, or two have one: %v", ticks)
 		}
-		for _, name := range []string{ticks[0], item, SharedQueue(pipeline, text.Draw(t, "queue")), build, NodeRequest(build, 9), Label(text.Draw(t, "label"))} {
+		for _, name := range []string{ticks[0], item, SharedQueue(pipeline, text.Draw(t, "queue")), build, NodeRequest(build, 9), Semaphore(text.Draw(t, "semaphore")), Label(text.Draw(t, "label"))} {
 			if !valid.MatchString(name) {
 				t.Fatalf("%q is not a name and a label", name)
 			}
@@ -44,5 +44,18 @@ func TestNamesAreRecognisable(t *testing.T) {
 	c := model.Change{Project: model.Project{Hostname: "git", Name: "acme/API"}, Number: 12, Patchset: "3f2c"}
 	if got := Item("gate", c, "ev"); !regexp.MustCompile(`^gate-api-12-[0-9a-f]{8}$`).MatchString(got) {
 		t.Error(got)
+	}
+}
+
+// TestSemaphoreNames: what can be a name stays one.
+func TestSemaphoreNames(t *testing.T) {
+	for name, want := range map[string]string{"deploy": `^deploy$`, "deploy-to-a-target-with-a-rather-long-name": `^deploy-to-a-target-with-a-rather-long-name$`,
+		"Deploy/EU": `^deploy-eu-[0-9a-f]{8}$`, "deploy_eu": `^deploy-eu-[0-9a-f]{8}$`} {
+		if got := Semaphore(name); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%s is called %s, want %s", name, got, want)
+		}
+	}
+	if Semaphore("Deploy/EU") == Semaphore("deploy_eu") {
+		t.Error("two semaphores have one name")
 	}
 }

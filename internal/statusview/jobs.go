@@ -44,6 +44,8 @@ func (x *index) build(j *Job, b *gozer.Build) {
 	j.Started, j.Finished = moment(b.Status.StartedAt), moment(b.Status.CompletedAt)
 	j.LogURL, j.Failure = clean(b.Status.LogURL), clean(b.Status.FirstFailure)
 	switch b.Status.Phase {
+	case gozer.BuildSemaphores:
+		j.State, j.Wait = "semaphores", clean(b.Status.Reason)
 	case gozer.BuildNodes:
 		j.State, j.Wait = "nodes", "waits for nodes"
 		switch r := x.requests[b.Status.NodeRequest]; {

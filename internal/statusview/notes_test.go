@@ -35,3 +35,13 @@ func TestNotes(t *testing.T) {
 		})
 	}
 }
+
+// TestWaitsForSemaphores: a job says which.
+func TestWaitsForSemaphores(t *testing.T) {
+	b := gozer.Build{Status: gozer.BuildStatus{Phase: gozer.BuildSemaphores, Reason: "waits for the semaphore deploy"}}
+	b.Name = "unit-1"
+	jobs := indexed(Facts{Builds: []gozer.Build{b}}).jobs(&gozer.BuildSet{Spec: gozer.BuildSetSpec{Jobs: []gozer.BuildSetJob{{Name: "unit", Build: "unit-1"}}}})
+	if j := jobs[0]; j.State != "semaphores" || j.Wait != "waits for the semaphore deploy" {
+		t.Errorf("%+v", j)
+	}
+}

@@ -59,7 +59,7 @@ type Job struct {
 	Name   string `json:"name"`
 	Build  string `json:"build,omitempty"`
 	Voting bool   `json:"voting"`
-	// State is "waiting", "nodes", "starting", "running" or "done".
+	// State is "waiting", "semaphores", "nodes", "starting", "running" or "done".
 	State  string `json:"state"`
 	Result string `json:"result,omitempty"`
 	// Wait says what it waits for.

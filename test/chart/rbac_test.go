@@ -96,7 +96,7 @@ func TestSmallRoles(t *testing.T) {
 func TestManagerMay(t *testing.T) {
 	got := powers(rulesOf(t, render(t), "ClusterRole//gozer-manager"))
 	kinds := []string{"tenants", "pipelines", "changequeues", "queueitems", "buildsets", "builds", "noderequests", "nodepools", "connections", "triggerevents", "semaphores", "holds"}
-	made := []string{"pipelines", "changequeues", "queueitems", "buildsets", "builds", "noderequests"}
+	made := []string{"pipelines", "changequeues", "queueitems", "buildsets", "builds", "noderequests", "semaphores"}
 	for _, k := range kinds {
 		for verb, want := range map[string]bool{"get": true, "list": true, "watch": true, "create": slices.Contains(made, k), "update": slices.Contains(made, k), "patch": slices.Contains(made, k), "delete": slices.Contains(made, k)} {
 			if has := slices.Contains(got, verb+" gozer.dev/"+k); has != want {

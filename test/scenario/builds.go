@@ -81,6 +81,10 @@ func (w *world) requestNodes(b *buildSet) {
 		if st := b.states[n]; !st.Started || st.Result != "" || build.requested > 0 {
 			continue
 		}
+		if build.early && !build.holds {
+			w.askForSemaphores(build)
+			continue
+		}
 		build.priority = priorities["normal"]
 		if p := w.store.pipeline(b.pipeline); p != nil && priorities[p.spec.Precedence] > 0 {
 			build.priority = priorities[p.spec.Precedence]
@@ -138,7 +142,7 @@ func (w *world) nodesReady() bool { return w.free() && len(w.waitingBuilds()) > 
 func (w *world) free() bool {
 	used := 0
 	for _, b := range w.store.builds {
-		if b.running() {
+		if b.running() || b.allotted && b.result == "" {
 			used++
 		}
 	}
@@ -151,14 +155,23 @@ func (w *world) assignNodes() {
 		if !w.free() {
 			return
 		}
-		b.attempt++
-		b.started = w.store.tick()
-		w.say("started %s on %s", title(b), w.stateText(b))
-		w.wrote()
+		if len(b.needs) > 0 && !b.holds {
+			b.allotted = true
+			w.askForSemaphores(b)
+		} else {
+			w.startBuild(b)
+		}
 		if w.order != nil {
 			return // one at a time: anything may happen in between
 		}
 	}
+}
+
+func (w *world) startBuild(b *build) {
+	b.attempt++
+	b.allotted, b.started = false, w.store.tick()
+	w.say("started %s on %s", title(b), w.stateText(b))
+	w.wrote()
 }
 
 // title names a build: its job and the changes that it is for.
@@ -188,7 +201,7 @@ func (w *world) unwanted(b *build) bool { return w.decides(b).canceled }
 func (w *world) readyBuilds() []step {
 	var builds []*build
 	for _, b := range w.store.builds {
-		if b.running() && (w.unwanted(b) || !w.held(b)) || b.waiting() && w.unwanted(b) {
+		if b.running() && (w.unwanted(b) || !w.held(b)) || b.pending() && w.unwanted(b) {
 			builds = append(builds, b)
 		}
 	}

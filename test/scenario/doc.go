@@ -11,6 +11,7 @@
 //	queue <name>   one plan after the other, until nothing is left to do
 //	item <name>    the speculative state, its configuration, its jobs
 //	set <name>     the job graph moves on
+//	semaphores     builds get theirs, and go on
 //	nodes          requests are served by priority
 //	build <name>   a job starts, ends, is cancelled
 //

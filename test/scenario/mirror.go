@@ -35,6 +35,7 @@ var OnTheRealServer = []string{
 	"033-live_reconfiguration",
 	"034-timer_while_it_runs",
 	"035-queue_rate_limiting",
+	"045-semaphore_abandon",
 	"056-cycle_failure",
 	"057-failing_cycle_behind_failing_change",
 	"067-supercedent",

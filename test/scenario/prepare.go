@@ -10,6 +10,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/semaphore"
 )
 
 // preparable says whether an item is to be prepared, and what it stands on is.
@@ -286,6 +287,10 @@ func (w *world) createSet(i *item, m *itemMerge, l *config, graph jobgraph.Graph
 func (w *world) newBuild(i *item, set *buildSet, j *jobgraph.Job) *build {
 	key := jobKey(i, j.Name, j)
 	b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, change: j.Change, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
+	for _, s := range j.Semaphores {
+		b.needs = append(b.needs, semaphore.Key{Scope: "acme", Name: s.Name})
+		b.early = b.early || !s.ResourcesFirst
+	}
 	if p := w.store.pipeline(i.pipeline); p != nil && j.Voting {
 		b.retryFailed = int(p.spec.RetryFailed)
 	}

@@ -155,9 +155,15 @@ func (w *writer) options() {
 // write makes up a story.
 func write(t *rapid.T, crashes, settled bool) string {
 	w := &writer{t: t, crashes: crashes, settled: settled}
-	w.text.WriteString(randomConfig)
+	config := randomConfig
+	if !settled && w.chance(2) {
+		config = strings.NewReplacer("[unit, lint]", "[unit: {semaphores: [few]}, lint: {semaphores: [few, one]}]",
+			"lib, gate: {jobs: [unit]", "lib, gate: {jobs: [unit: {semaphores: [{name: one, resources-first: true}]}]",
+			"- project: {name: web", "- semaphore: {name: few, max: 2}\n- project: {name: web").Replace(config)
+	}
+	w.text.WriteString(config)
 	if !settled {
-		w.options() // whether a second attempt ends before a reset, who is behind a change that fails, and who has started, is a matter of time
+		w.options() // whether a second attempt ends before a reset, who is behind a change that fails, and who has started or has a semaphore, is a matter of time
 	}
 	w.line("hold")
 	for range rapid.IntRange(1, 40).Draw(t, "length") {

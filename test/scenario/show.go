@@ -13,11 +13,13 @@ func (w *world) show(what string) string {
 	case "queues":
 		lines = w.queueLines()
 	case "builds":
-		for _, b := range byAge(w.store.builds, func(b *build) int { return b.requested }) {
+		for _, b := range byAge(w.store.builds, func(b *build) int { return max(b.requested, b.asks) }) {
 			if b.running() {
 				lines = append(lines, "runs: "+title(b)+" on "+w.stateText(b))
 			} else if b.waiting() && !w.unwanted(b) {
 				lines = append(lines, "waits for nodes: "+title(b))
+			} else if b.waitsForSemaphores() && !w.unwanted(b) {
+				lines = append(lines, "waits for semaphores: "+title(b))
 			}
 		}
 	case "history":

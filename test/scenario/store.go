@@ -9,6 +9,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/semaphore"
 )
 
 // store is what the custom resources hold. A crash leaves it as it is.
@@ -23,6 +24,8 @@ type store struct {
 	items      map[string]*item
 	sets       map[string]*buildSet
 	builds     map[string]*build
+	// holders of semaphores: names of builds.
+	holders map[semaphore.Key][]string
 	// itemList and setList are items and sets, oldest first.
 	itemList []*item
 	setList  []*buildSet
@@ -33,7 +36,7 @@ type store struct {
 func newStore() *store {
 	return &store{
 		heads: map[model.BranchRef][]string{}, queues: map[string]*queue{}, items: map[string]*item{},
-		sets: map[string]*buildSet{}, builds: map[string]*build{},
+		sets: map[string]*buildSet{}, builds: map[string]*build{}, holders: map[semaphore.Key][]string{},
 	}
 }
 
@@ -207,7 +210,15 @@ type build struct {
 	requested int
 	priority  int32
 	nodes     int
-	started   int // 0 if it does not run
+	// allotted builds have nodes.
+	allotted bool
+	started  int // 0 if it does not run
+	// needs are semaphores; early ones come before nodes.
+	needs []semaphore.Key
+	early bool
+	// asks for its semaphores, since when; holds: it went on with all of them.
+	asks  int
+	holds bool
 	// inputs is the digest of what it sees, where builds are kept; sees is what that stands for.
 	inputs string
 	sees   sight
@@ -218,7 +229,18 @@ type build struct {
 	reason      string
 }
 
-func (b *build) waiting() bool { return b.requested > 0 && b.started == 0 && b.result == "" }
+func (b *build) waiting() bool {
+	return b.requested > 0 && !b.allotted && b.started == 0 && b.result == ""
+}
+
+// pending builds have asked for nodes or semaphores, and do not run.
+func (b *build) pending() bool {
+	return (b.requested > 0 || b.asks > 0) && b.started == 0 && b.result == ""
+}
+
+// waitsForSemaphores says whether it asked for them and was not seen to go on.
+func (b *build) waitsForSemaphores() bool { return b.asks > 0 && !b.holds && b.result == "" }
+
 func (b *build) running() bool { return b.started > 0 && b.result == "" }
 
 // byAge lists what is in a map, oldest first.

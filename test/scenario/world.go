@@ -137,6 +137,9 @@ func (w *world) ready() []step {
 			add(key, func() { delete(w.dirty, key); w.reconcileSet(b) })
 		}
 	}
+	if w.semaphoresReady() {
+		add("semaphores", w.giveSemaphores)
+	}
 	if w.nodesReady() {
 		add("nodes", w.assignNodes)
 	}
