@@ -74,6 +74,11 @@ type FrozenJob struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	Nodes []NodeSpec `json:"nodes,omitempty"`
+	// nodeAlternatives are what the job takes, in their order, when nodes cannot be had.
+	// +optional
+	// +kubebuilder:validation:MaxItems=99
+	// +listType=atomic
+	NodeAlternatives []NodeAlternative `json:"nodeAlternatives,omitempty"`
 	// requiredProjects are repositories that the job has in its workspace besides the change's own.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256

@@ -29,6 +29,12 @@ type NodePoolSpec struct {
 	// +kubebuilder:default=300
 	// +kubebuilder:validation:Minimum=5
 	LaunchTimeout int32 `json:"launchTimeout,omitempty"`
+	// launchAttempts, including the first, before nodes count as not to be had.
+	// +optional
+	// +kubebuilder:default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	LaunchAttempts int32 `json:"launchAttempts,omitempty"`
 }
 
 // NodeLabel is a kind of node: the Pod that jobs asking for it get.

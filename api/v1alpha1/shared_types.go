@@ -14,6 +14,10 @@ const (
 	LabelBuildSet    = "gozer.dev/buildset"
 	LabelBuild       = "gozer.dev/build"
 	LabelNodeRequest = "gozer.dev/noderequest"
+	// LabelLaunch and LabelNode say of a node Pod for which launch of its request it
+	// was made, and as which node.
+	LabelLaunch = "gozer.dev/launch"
+	LabelNode   = "gozer.dev/node"
 	// LabelRole tells Pods apart: "node" or "executor".
 	LabelRole = "gozer.dev/role"
 	// LabelJob is the job's name, shortened to a label value.

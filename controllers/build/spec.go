@@ -147,7 +147,7 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 	}
 	for _, n := range s.request.Status.Nodes {
 		out.Nodes = append(out.Nodes, buildspec.Node{Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
-			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(job.Nodes, n.Name)})
+			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(convert.NodesAskedFor(s.request), n.Name)})
 	}
 	for _, v := range []struct {
 		from *apiextensionsv1.JSON

@@ -254,14 +254,14 @@ func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds
 		if build == nil || !st.Started || st.Result != "" || j.Noop {
 			continue
 		}
-		if err := r.requestFor(ctx, b, j, build); err != nil {
+		if err := r.requestFor(ctx, b, build); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.BuildSetJob, build *gozer.Build) error {
+func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, build *gozer.Build) error {
 	attempt := max(1, build.Status.Attempt)
 	name := naming.NodeRequest(build.Name, attempt)
 	var existing gozer.NodeRequest
@@ -285,6 +285,9 @@ func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.
 			Labels:          map[string]string{gozer.LabelBuild: build.Name, gozer.LabelBuildSet: b.Name, gozer.LabelPipeline: b.Spec.Pipeline},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, gozer.GroupVersion.WithKind("Build"))},
 		},
-		Spec: gozer.NodeRequestSpec{Build: build.Name, Attempt: attempt, Nodes: j.Nodes, Priority: priority},
+		Spec: gozer.NodeRequestSpec{
+			Build: build.Name, Attempt: attempt, Priority: priority,
+			Nodes: build.Spec.Job.Nodes, Alternatives: build.Spec.Job.NodeAlternatives,
+		},
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,21 +71,21 @@ func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error
 	if err != nil {
 		return err
 	}
-	if len(s.pods) == 0 {
+	if len(s.nodes) == 0 {
 		if err := patch.Create(ctx, r.Client, r.secret(s, k)); err != nil {
 			return err
 		}
 	}
-	for n, node := range s.request.Spec.Nodes {
+	for n, node := range s.wanted() {
 		label, ok := labelOf(s.pools, pools[n], node.Label)
 		if !ok {
 			return fmt.Errorf("pool %s lost the label %s", pools[n], node.Label)
 		}
-		pod := r.pod(s, n, pools[n], label)
-		if s.pods[pod.Name] == nil {
-			if err := patch.Create(ctx, r.Client, pod); err != nil {
-				return err
-			}
+		if s.nodes[n] != nil {
+			continue
+		}
+		if err := patch.Create(ctx, r.Client, r.pod(s, n, pools[n], label)); err != nil {
+			return err
 		}
 	}
 	r.pending(s, k, pools, r.Now())
@@ -101,8 +102,8 @@ func (r *Reconciler) launched(s *scope) bool {
 	}
 	var pools []string
 	since := r.Now()
-	for n := range s.request.Spec.Nodes {
-		pod := s.pods[naming.NodePod(s.request.Name, n)]
+	for n := range s.wanted() {
+		pod := s.nodes[n]
 		pools = append(pools, pod.Labels[LabelPool])
 		if made := pod.CreationTimestamp.Time; made.Before(since) {
 			since = made
@@ -115,14 +116,14 @@ func (r *Reconciler) launched(s *scope) bool {
 func (r *Reconciler) pending(s *scope, k keys, pools []string, since time.Time) bool {
 	st := &s.request.Status
 	st.Nodes = nil
-	for n, node := range s.request.Spec.Nodes {
+	for n, node := range s.wanted() {
 		label, ok := labelOf(s.pools, pools[n], node.Label)
 		if !ok {
-			r.fail(s, fmt.Sprintf("pool %s lost the label %s", pools[n], node.Label))
+			r.impossible(s, fmt.Sprintf("pool %s lost the label %s", pools[n], node.Label))
 			return false
 		}
 		st.Nodes = append(st.Nodes, gozer.NodeStatus{
-			Name: node.Name, Label: node.Label, Pod: naming.NodePod(s.request.Name, n), User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,
+			Name: node.Name, Label: node.Label, Pod: naming.NodePod(s.request.Name, launchOf(s.request), n), User: podspec.UserName(label.User), Home: label.Home, HostKey: k.hostPublic,
 		})
 	}
 	st.State, st.Message = gozer.NodesPending, "node Pods are starting"
@@ -166,9 +167,9 @@ func owner(q *gozer.NodeRequest) []metav1.OwnerReference {
 func (r *Reconciler) pod(s *scope, n int, pool string, l gozer.NodeLabel) *corev1.Pod {
 	q := s.request
 	return podspec.NodePod(podspec.Node{
-		Namespace: q.Namespace, Name: naming.NodePod(q.Name, n),
+		Namespace: q.Namespace, Name: naming.NodePod(q.Name, launchOf(q), n),
 		Labels: map[string]string{
-			gozer.LabelRole: RoleNode, gozer.LabelNodeRequest: q.Name, gozer.LabelBuild: q.Spec.Build,
+			gozer.LabelRole: RoleNode, gozer.LabelNodeRequest: q.Name, gozer.LabelLaunch: launchOf(q).String(), gozer.LabelNode: strconv.Itoa(n), gozer.LabelBuild: q.Spec.Build,
 			gozer.LabelBuildSet: s.build.Spec.BuildSet, gozer.LabelPipeline: s.build.Spec.Pipeline, LabelPool: pool,
 		},
 		Owner: owner(q)[0], Secret: q.Name, Gozer: r.Image,
@@ -181,13 +182,8 @@ func (r *Reconciler) pod(s *scope, n int, pool string, l gozer.NodeLabel) *corev
 // release takes the Pods and the Secret away, and with them what the executor
 // of the attempt was given of secrets.
 func (r *Reconciler) release(ctx context.Context, s *scope) error {
-	for _, p := range s.pods {
-		if p.DeletionTimestamp != nil {
-			continue
-		}
-		if err := patch.Delete(ctx, r.Client, p); err != nil {
-			return err
-		}
+	if err := r.deletePods(ctx, s, func(*corev1.Pod) bool { return true }); err != nil {
+		return err
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.request.Namespace, Name: s.request.Name}}
 	if err := patch.Delete(ctx, r.Client, secret); err != nil {
@@ -204,6 +200,17 @@ func (r *Reconciler) release(ctx context.Context, s *scope) error {
 	s.request.Status.State = gozer.NodesReleased
 	if _, err := patch.Status(ctx, r.Client, s.request, s.before); client.IgnoreNotFound(err) != nil {
 		return err
+	}
+	return nil
+}
+
+func (r *Reconciler) deletePods(ctx context.Context, s *scope, which func(*corev1.Pod) bool) error {
+	for n := range s.pods {
+		if p := &s.pods[n]; p.DeletionTimestamp == nil && which(p) {
+			if err := patch.Delete(ctx, r.Client, p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

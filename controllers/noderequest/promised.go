@@ -3,8 +3,6 @@ package noderequest
 import (
 	"sync"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // promised remembers the nodes that requests were given, until the cache shows
@@ -12,7 +10,7 @@ import (
 // need not know: it begins with a cache that shows all.
 type promised struct {
 	sync.Mutex
-	given map[types.NamespacedName]promise
+	given map[holder]promise
 }
 
 type promise struct {
@@ -21,32 +19,32 @@ type promise struct {
 }
 
 // give promises a request one node of each of the pools. The caller holds the lock.
-func (p *promised) give(request types.NamespacedName, pools []string, now time.Time) {
+func (p *promised) give(of holder, pools []string, now time.Time) {
 	if p.given == nil {
-		p.given = map[types.NamespacedName]promise{}
+		p.given = map[holder]promise{}
 	}
-	p.given[request] = promise{pools, now}
+	p.given[of] = promise{pools, now}
 }
 
 // take takes a promise back.
-func (p *promised) take(request types.NamespacedName) {
+func (p *promised) take(of holder) {
 	p.Lock()
 	defer p.Unlock()
-	delete(p.given, request)
+	delete(p.given, of)
 }
 
 // count adds what was promised and cannot be seen yet to the Pods of pools and
-// of requests. The caller holds the lock.
-func (p *promised) count(pools map[string]int, requests map[types.NamespacedName]int, now time.Time) {
-	for request, x := range p.given {
-		if requests[request] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
-			delete(p.given, request)
+// of holders. The caller holds the lock.
+func (p *promised) count(pools map[string]int, holders map[holder]int, now time.Time) {
+	for of, x := range p.given {
+		if holders[of] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
+			delete(p.given, of)
 			continue
 		}
 		// Some of its Pods may be there: those of the first pools, for they are made in order.
-		for _, pool := range x.pools[requests[request]:] {
+		for _, pool := range x.pools[holders[of]:] {
 			pools[pool]++
 		}
-		requests[request] = len(x.pools)
+		holders[of] = len(x.pools)
 	}
 }

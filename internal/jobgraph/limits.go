@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
@@ -14,6 +15,7 @@ const (
 	maxJobs      = 1024
 	maxEntries   = 256
 	maxNodes     = 64
+	maxAllNodes  = 256 // of all alternatives
 	maxRoles     = 64
 	maxVarsBytes = 256 << 10
 	// Of secrets: how many a job and one playbook of it get, and the bytes of all of a job's as they stand in the repository.
@@ -53,7 +55,7 @@ func (j *Job) notYet() string {
 		return "has extra-vars, host-vars or group-vars, and no Ansible playbook"
 	case len(j.IncludeVars) > 0:
 		return "includes files of variables"
-	case len(j.NodeSets[0].Nodes) == 0 && j.scripts():
+	case j.scripts() && slices.ContainsFunc(j.NodeSets, func(ns *configlang.NodeSet) bool { return len(ns.Nodes) == 0 }):
 		return "has no node to run its scripts on"
 	case j.WorkspaceScheme != "golang":
 		return "has the workspace scheme " + j.WorkspaceScheme
@@ -109,8 +111,15 @@ func (j *Job) bounded() error {
 			return fmt.Errorf("job %s has %d %s; at most %d are possible", j.Name, list.n, list.what, maxEntries)
 		}
 	}
-	if n := len(j.NodeSets[0].Nodes); n > maxNodes {
-		return fmt.Errorf("job %s has %d nodes; at most %d are possible", j.Name, n, maxNodes)
+	all := 0
+	for _, ns := range j.NodeSets {
+		if n := len(ns.Nodes); n > maxNodes {
+			return fmt.Errorf("job %s has %d nodes; at most %d are possible", j.Name, n, maxNodes)
+		}
+		all += len(ns.Nodes)
+	}
+	if all > maxAllNodes {
+		return fmt.Errorf("job %s has %d nodes in all of its %d nodesets; at most %d are possible", j.Name, all, len(j.NodeSets), maxAllNodes)
 	}
 	for _, p := range j.Playbooks() {
 		if n := len(p.Roles); n > maxRoles {

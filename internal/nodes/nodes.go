@@ -31,8 +31,11 @@ type Request struct {
 	// Name is unique over all tenants.
 	Name   string
 	Tenant string
-	// Labels wanted, one for each node.
-	Labels   []string
+	// Labels wanted, one for each node that it does not have.
+	Labels []string
+	// Begun: it has some of its nodes, because a manager died. It is served first,
+	// or it and another would hold half each for ever.
+	Begun    bool
 	Priority int32
 	// Relative orders requests of one priority, where it is used: see Relative.
 	Relative int32
@@ -55,13 +58,20 @@ func Assign(requests []Request, pools []Pool) map[string]Decision {
 	slices.SortFunc(pools, func(a, b Pool) int { return cmp.Compare(a.Name, b.Name) })
 	sorted := slices.Clone(requests)
 	slices.SortFunc(sorted, func(a, b Request) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Relative, b.Relative), a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(begun(b)-begun(a), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Relative, b.Relative), a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
 	})
 	out := make(map[string]Decision, len(sorted))
 	for _, r := range sorted {
 		out[r.Name] = assign(r, pools)
 	}
 	return out
+}
+
+func begun(r Request) int {
+	if r.Begun {
+		return 1
+	}
+	return 0
 }
 
 // assign serves one request and takes its nodes from the pools' room.

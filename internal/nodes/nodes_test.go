@@ -42,6 +42,11 @@ func TestAssign(t *testing.T) {
 			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2, Used: 1}},
 			map[string]Decision{"two": {Wait: "pool p has 1 of at most 2 nodes in use"}, "one": {Wait: "pool p has 2 of at most 2 nodes in use"}},
 		},
+		"who has begun goes on, before those who may take what it lacks": {
+			[]Request{{Name: "urgent", Labels: []string{"debian", "debian"}, Priority: 100, Since: at(1)}, {Name: "half", Labels: []string{"debian"}, Begun: true, Since: at(2)}},
+			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2, Used: 1}},
+			map[string]Decision{"half": {Pools: []string{"p"}}, "urgent": {Wait: "pool p has 2 of at most 2 nodes in use"}},
+		},
 		"unknown label": {
 			[]Request{{Name: "a", Labels: []string{"debain"}}}, []Pool{big},
 			map[string]Decision{"a": {Fail: `no pool provides the label "debain"; there are: debian, fedora`}},
