@@ -155,6 +155,10 @@ type NodeStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	HostKey string `json:"hostKey,omitempty"`
+	// secret with the keys of a node that was kept warm; others have those of the request.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret,omitempty"`
 }
 
 // NodeRequest asks for the nodes of one attempt of a build.

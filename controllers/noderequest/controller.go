@@ -31,9 +31,6 @@ import (
 // RoleNode is the value of LabelRole of node Pods.
 const RoleNode = "node"
 
-// LabelPool names the pool that a node Pod counts for.
-const LabelPool = "gozer.dev/pool"
-
 // Reconciler of NodeRequests.
 type Reconciler struct {
 	client.Client
@@ -73,7 +70,7 @@ const workers = 4
 
 func requestOfPod(_ context.Context, obj client.Object) []reconcile.Request {
 	labels := obj.GetLabels()
-	if labels[gozer.LabelRole] != RoleNode {
+	if labels[gozer.LabelRole] != RoleNode || labels[gozer.LabelNodeRequest] == "" {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: labels[gozer.LabelNodeRequest]}}}
@@ -253,10 +250,13 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		return ctrl.Result{}, nil
 	case d.Wait != "":
 		st.State, st.Message = gozer.NodesRequested, d.Wait
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.giveWay(ctx, d.GiveWay)
 	}
-	if err := r.launch(ctx, s, d.Pools); err != nil {
+	if err := r.launch(ctx, s, d); err != nil {
 		r.promised.take(holderOf(s.request))
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			return ctrl.Result{RequeueAfter: lookAgain}, nil // a warm node went, or is not as the cache shows it
+		}
 		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 			// A quota, or a label that makes no valid Pod: say so and try again. No watch tells of a quota's room.
 			st.State, st.Message = gozer.NodesRequested, convert.Cut(err.Error(), 1000)
@@ -264,7 +264,7 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		}
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, nil
+	return r.follow(s), nil
 }
 
 // noteRelative tells the relative priority with what is told anyway: it changes

@@ -10,13 +10,14 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/nodes"
+	"github.com/gozer-dev/gozer/internal/podspec"
 )
 
-// holder is who has a node Pod: one launch of a request.
-type holder struct{ namespace, request, launch string }
+// holder is who has a node Pod: one launch of a request, or nobody yet.
+type holder struct{ namespace, request, launch, pod string }
 
 func holderOf(q *gozer.NodeRequest) holder {
-	return holder{q.Namespace, q.Name, launchOf(q).String()}
+	return holder{namespace: q.Namespace, request: q.Name, launch: launchOf(q).String()}
 }
 
 // decide asks internal/nodes about all requests that wait, for this one. Nodes
@@ -26,35 +27,46 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, erro
 	r.promised.Lock()
 	defer r.promised.Unlock()
 	delete(r.promised.given, holderOf(s.request)) // it asks anew for what it does not have
-	used, have, err := r.used(ctx)
+	taken, err := r.taken(ctx, s.pools)
 	if err != nil {
 		return nodes.Decision{}, err
 	}
-	requests, err := r.waitingWith(ctx, s, have)
+	requests, err := r.waitingWith(ctx, s, taken.holders)
 	if err != nil {
 		return nodes.Decision{}, err
 	}
-	d := nodes.Assign(requests, poolsOf(s.pools, used))[fullName(s.request)]
+	d := nodes.Assign(requests, poolsOf(s.pools, taken))[fullName(s.request)]
 	if d.Fail == "" && d.Wait == "" {
-		d.Pools = s.poolsOfAll(d.Pools)
-		r.promised.give(holderOf(s.request), d.Pools, r.Now())
+		d = s.withThoseThere(d)
+		r.promised.give(holderOf(s.request), d.Pools, d.Take, r.Now())
 	}
 	return d, nil
 }
 
-func poolsOf(list []gozer.NodePool, used map[string]int) []nodes.Pool {
+// poolsOf are NodePools as far as decisions need them.
+func poolsOf(list []gozer.NodePool, of taken) []nodes.Pool {
 	var pools []nodes.Pool
 	for _, p := range list {
-		pool := nodes.Pool{Name: p.Name, AllowedTenants: p.Spec.AllowedTenants, Used: used[p.Name]}
-		if p.Spec.MaxNodes != nil {
-			pool.Max = int(*p.Spec.MaxNodes)
-		}
-		for _, l := range p.Spec.Labels {
-			pool.Labels = append(pool.Labels, l.Name)
-		}
+		pool := Pool(p)
+		pool.Used, pool.UsedBy, pool.Idle = of.pools[p.Name], of.tenants[p.Name], of.idle[p.Name]
 		pools = append(pools, pool)
 	}
 	return pools
+}
+
+// Pool is a NodePool as far as decisions need it, without its nodes.
+func Pool(p gozer.NodePool) nodes.Pool {
+	pool := nodes.Pool{Name: p.Name, AllowedTenants: p.Spec.AllowedTenants}
+	if p.Spec.MaxNodes != nil {
+		pool.Max = int(*p.Spec.MaxNodes)
+	}
+	if p.Spec.MaxNodesPerTenant != nil {
+		pool.MaxPerTenant = int(*p.Spec.MaxNodesPerTenant)
+	}
+	for _, l := range p.Spec.Labels {
+		pool.Labels = append(pool.Labels, l.Name)
+	}
+	return pool
 }
 
 // waitingWith lists all requests that wait for nodes, and this one.
@@ -103,32 +115,70 @@ func (s *scope) missing() []string {
 	return out
 }
 
-// poolsOfAll adds to the pools of what is missing those of the Pods that are there.
-func (s *scope) poolsOfAll(missing []string) []string {
-	var out []string
+// withThoseThere adds the Pods that are there to what was decided about those
+// that are missing.
+func (s *scope) withThoseThere(missing nodes.Decision) nodes.Decision {
+	var all nodes.Decision
+	next := 0
 	for n := range s.wanted() {
 		if pod := s.nodes[n]; pod != nil {
-			out = append(out, pod.Labels[LabelPool])
+			all.Pools, all.Take = append(all.Pools, pod.Labels[gozer.LabelPool]), append(all.Take, "")
 			continue
 		}
-		out, missing = append(out, missing[0]), missing[1:]
+		all.Pools, all.Take = append(all.Pools, missing.Pools[next]), append(all.Take, missing.Take[next])
+		next++
 	}
-	return out
+	return all
 }
 
-// used counts the node Pods of each pool, and of each request, also of those
-// that are about to be made.
-func (r *Reconciler) used(ctx context.Context) (pools map[string]int, holders map[holder]int, err error) {
+// taken counts node Pods, also those that are about to be made.
+type taken struct {
+	// pools by name: those that nobody may take; and of them those of tenants' requests.
+	pools   map[string]int
+	tenants map[string]map[string]int
+	holders map[holder]int
+	// idle nodes of pools.
+	idle map[string][]nodes.Idle
+}
+
+// count a node of a pool for a holder.
+func (t *taken) count(pool string, h holder, n int) {
+	t.pools[pool] += n
+	if t.tenants[pool] == nil {
+		t.tenants[pool] = map[string]int{}
+	}
+	if h.request != "" {
+		t.tenants[pool][h.namespace] += n
+	}
+}
+
+func (r *Reconciler) taken(ctx context.Context, pools []gozer.NodePool) (taken, error) {
+	t := taken{map[string]int{}, map[string]map[string]int{}, map[holder]int{}, map[string][]nodes.Idle{}}
 	var pods corev1.PodList
 	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: RoleNode}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, err
+		return t, err
 	}
-	pools, holders = map[string]int{}, map[holder]int{}
+	templates := templatesOf(pools, r.Image)
 	for n := range pods.Items {
 		p := &pods.Items[n]
-		pools[p.Labels[LabelPool]]++
-		holders[holder{p.Namespace, p.Labels[gozer.LabelNodeRequest], p.Labels[gozer.LabelLaunch]}]++
+		h, pool := holderOfPod(p), p.Labels[gozer.LabelPool]
+		t.holders[h]++
+		label := templates[p.Labels[gozer.LabelTemplate]]
+		switch {
+		case h.request != "" || p.DeletionTimestamp != nil:
+			t.count(pool, h, 1)
+		case !r.promised.hasTaken(fullName(p), r.Now()):
+			t.idle[pool] = append(t.idle[pool], nodes.Idle{Name: fullName(p), Tenant: p.Namespace, Label: label, Ready: label != "" && podspec.OfNode(p).Ready})
+		}
 	}
-	r.promised.count(pools, holders, r.Now())
-	return pools, holders, nil
+	r.promised.count(&t, r.Now())
+	return t, nil
+}
+
+// holderOfPod is the launch that a Pod belongs to; a warm one holds itself.
+func holderOfPod(p *corev1.Pod) holder {
+	if request := p.Labels[gozer.LabelNodeRequest]; request != "" {
+		return holder{namespace: p.Namespace, request: request, launch: p.Labels[gozer.LabelLaunch]}
+	}
+	return holder{namespace: p.Namespace, pod: p.Name}
 }

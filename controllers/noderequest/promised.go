@@ -1,6 +1,7 @@
 package noderequest
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,15 +16,18 @@ type promised struct {
 
 type promise struct {
 	pools []string
-	at    time.Time
+	// took are warm nodes that become the holder's.
+	took []string
+	at   time.Time
 }
 
-// give promises a request one node of each of the pools. The caller holds the lock.
-func (p *promised) give(of holder, pools []string, now time.Time) {
+// give promises somebody one node of each of the pools, some of which are warm
+// nodes. The caller holds the lock.
+func (p *promised) give(of holder, pools, took []string, now time.Time) {
 	if p.given == nil {
 		p.given = map[holder]promise{}
 	}
-	p.given[of] = promise{pools, now}
+	p.given[of] = promise{pools, took, now}
 }
 
 // take takes a promise back.
@@ -33,18 +37,29 @@ func (p *promised) take(of holder) {
 	delete(p.given, of)
 }
 
-// count adds what was promised and cannot be seen yet to the Pods of pools and
-// of holders. The caller holds the lock.
-func (p *promised) count(pools map[string]int, holders map[holder]int, now time.Time) {
+// hasTaken says whether a warm node is somebody's, though its Pod does not show
+// that yet. The caller holds the lock.
+func (p *promised) hasTaken(pod string, now time.Time) bool {
+	for _, x := range p.given {
+		if now.Sub(x.at) <= cacheGrace && slices.Contains(x.took, pod) {
+			return true
+		}
+	}
+	return false
+}
+
+// count adds what was promised and cannot be seen yet to the Pods that can. The
+// caller holds the lock.
+func (p *promised) count(t *taken, now time.Time) {
 	for of, x := range p.given {
-		if holders[of] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
+		if t.holders[of] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
 			delete(p.given, of)
 			continue
 		}
 		// Some of its Pods may be there: those of the first pools, for they are made in order.
-		for _, pool := range x.pools[holders[of]:] {
-			pools[pool]++
+		for _, pool := range x.pools[t.holders[of]:] {
+			t.count(pool, of, 1)
 		}
-		holders[of] = len(x.pools)
+		t.holders[of] = len(x.pools)
 	}
 }

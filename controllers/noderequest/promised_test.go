@@ -25,23 +25,23 @@ func TestPromised(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p promised
-			p.give(a, []string{"x", "x", "y"}, noon)
-			p.give(b, []string{"y"}, noon)
+			p.give(a, []string{"x", "x", "y"}, []string{"", "warm"}, noon)
+			p.give(b, []string{"y"}, nil, noon)
 			pools, requests := map[string]int{}, map[holder]int{}
 			for request, n := range c.visible {
 				requests[request] = n
 			}
-			p.count(pools, requests, noon.Add(c.after))
+			p.count(&taken{pools: pools, tenants: map[string]map[string]int{}, holders: requests}, noon.Add(c.after))
 			if diff := cmp.Diff(c.pools, pools) + cmp.Diff(c.requests, requests, cmp.AllowUnexported(holder{})); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 	var p promised
-	p.give(a, []string{"x"}, noon)
+	p.give(a, []string{"x"}, nil, noon)
 	p.take(a)
 	pools := map[string]int{}
-	if p.count(pools, map[holder]int{}, noon); len(pools) != 0 {
+	if p.count(&taken{pools: pools, holders: map[holder]int{}}, noon); len(pools) != 0 {
 		t.Errorf("taken back, and counted: %v", pools)
 	}
 }

@@ -87,6 +87,15 @@ func (l Launch) Before(o Launch) bool {
 	return l.Alternative < o.Alternative || l.Alternative == o.Alternative && l.Failed < o.Failed
 }
 
+// WarmNode is the name of a node Pod that waits for a build, and of its Secret:
+// the number is never given twice.
+func WarmNode(pool, tenant, label string, number int64) string {
+	return fmt.Sprintf("warm-%s-%s", slug(label, projectLength), digest(pool, tenant, label, fmt.Sprint(number))[:12])
+}
+
+// Template of a node is a short digest of what it is made of.
+func Template(content string) string { return digest(content)[:16] }
+
 // ExecutorPod is the name of the Pod that runs a build's attempt.
 func ExecutorPod(build string, attempt int32) string { return fmt.Sprintf("%s-%d-x", build, attempt) }
 

@@ -24,6 +24,7 @@ func pods() map[string]*corev1.Pod {
 		"node": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer,
 			Labels: map[string]string{"gozer.dev/role": "node"}, Image: Image{Name: "debian:12"}, User: 1000, Home: "/home/zuul", Deadline: 60}),
 		"executor":         ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
+		"executor-warm":    ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", NodeSecrets: []string{"warm-debian-1"}, Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-secrets": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 	}
 }
