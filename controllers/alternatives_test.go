@@ -43,6 +43,7 @@ func (w *world) labels(change func(*gozer.NodePoolSpec), names ...string) {
 	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.operator, Name: "pool"}, &pool); err != nil {
 		w.t.Fatal(err)
 	}
+	before := pool.DeepCopy()
 	pool.Spec.Labels = nil
 	for _, n := range names {
 		pool.Spec.Labels = append(pool.Spec.Labels, gozer.NodeLabel{Name: n, Image: n})
@@ -50,7 +51,7 @@ func (w *world) labels(change func(*gozer.NodePoolSpec), names ...string) {
 	if change != nil {
 		change(&pool.Spec)
 	}
-	if err := w.client.Update(w.t.Context(), &pool); err != nil {
+	if err := w.client.Patch(w.t.Context(), &pool, client.MergeFrom(before)); err != nil {
 		w.t.Fatal(err)
 	}
 }
