@@ -37,8 +37,9 @@ func (w *world) maxNodes(n int32) {
 	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: w.operator, Name: "pool"}, &pool); err != nil {
 		w.t.Fatal(err)
 	}
+	before := pool.DeepCopy()
 	pool.Spec.MaxNodes = &n
-	if err := w.client.Update(w.t.Context(), &pool); err != nil {
+	if err := w.client.Patch(w.t.Context(), &pool, client.MergeFrom(before)); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gozer-dev/gozer/controllers/changequeue"
 	"github.com/gozer-dev/gozer/controllers/cleanup"
 	"github.com/gozer-dev/gozer/controllers/connection"
+	"github.com/gozer-dev/gozer/controllers/nodepool"
 	"github.com/gozer-dev/gozer/controllers/noderequest"
 	"github.com/gozer-dev/gozer/controllers/pipeline"
 	"github.com/gozer-dev/gozer/controllers/queueitem"
@@ -71,6 +72,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if loader == nil {
 		loader = &configsource.Loader{Merger: o.Merger, Hosts: o.Hosts}
 	}
+	requests := &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Relative: o.RelativePriority, Now: now}
 	events := mgr.GetEventRecorderFor("gozer") //nolint:staticcheck // events/v1 needs two more words for each event and shows the same
 	for name, r := range map[string]interface{ SetupWithManager(ctrl.Manager) error }{
 		"connection": &connection.Reconciler{Client: c, Hosts: o.Hosts, Now: now},
@@ -84,7 +86,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		"buildset":     &buildset.Reconciler{Client: c, Now: now},
 		"build":        &build.Reconciler{Client: c, Live: mgr.GetAPIReader(), Merger: o.Merger, History: o.History, Logs: o.Logs, Keys: o.Keys, Settings: o.Build, Now: now, Namespace: o.Namespace, Workers: buildWorkers},
 		"semaphore":    &semaphore.Reconciler{Client: c, Live: mgr.GetAPIReader(), Namespace: o.Namespace, Now: now},
-		"noderequest":  &noderequest.Reconciler{Client: c, Namespace: o.Namespace, Image: o.Build.Image, Key: o.Key, Relative: o.RelativePriority, Now: now},
+		"noderequest":  requests,
+		"nodepool":     &nodepool.Reconciler{Client: c, Namespace: o.Namespace, Nodes: requests, Now: now},
 		"items":        &cleanup.Items{Client: c, Merger: o.Merger, Keep: o.ItemTTL, Now: now},
 		"repositories": &cleanup.Repositories{Client: c, Keep: o.ItemTTL, Now: now},
 		"events":       &cleanup.Events{Client: c, Keep: o.EventTTL, Now: now},

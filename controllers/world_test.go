@@ -334,6 +334,9 @@ func (w *world) play(ctx context.Context, p *corev1.Pod, says func(*corev1.Pod) 
 	case p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed:
 		return
 	case p.Status.Phase != corev1.PodRunning:
+		if p.Labels[gozer.LabelTemplate] != "" && w.client.Get(ctx, client.ObjectKeyFromObject(p), &corev1.Secret{}) != nil {
+			return // it has nothing to mount
+		}
 		now := metav1.Now()
 		p.Status.Phase, p.Status.PodIP, p.Status.StartTime = corev1.PodRunning, "10.0.0.1", &now
 		p.Status.PodIPs = []corev1.PodIP{{IP: "10.0.0.1"}}

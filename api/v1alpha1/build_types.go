@@ -81,6 +81,11 @@ type FrozenJob struct {
 	// +listType=map
 	// +listMapKey=name
 	Semaphores []JobSemaphore `json:"semaphores,omitempty"`
+	// nodeAlternatives are what the job takes, in their order, when nodes cannot be had.
+	// +optional
+	// +kubebuilder:validation:MaxItems=99
+	// +listType=atomic
+	NodeAlternatives []NodeAlternative `json:"nodeAlternatives,omitempty"`
 	// requiredProjects are repositories that the job has in its workspace besides the change's own.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256

@@ -96,11 +96,6 @@ type BuildSetJob struct {
 	// attempts that the job has before its result is RETRY_LIMIT.
 	// +kubebuilder:validation:Minimum=1
 	Attempts int32 `json:"attempts"`
-	// nodes that the job runs on.
-	// +optional
-	// +kubebuilder:validation:MaxItems=64
-	// +listType=atomic
-	Nodes []NodeSpec `json:"nodes,omitempty"`
 }
 
 // JobDependency is an edge of the job graph.
@@ -111,24 +106,6 @@ type JobDependency struct {
 	// soft dependencies are waited for only when they run at all.
 	// +optional
 	Soft bool `json:"soft,omitempty"`
-}
-
-// NodeSpec is one node that a job asks for.
-type NodeSpec struct {
-	// name of the node in the job, e.g. "controller".
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=255
-	Name string `json:"name"`
-	// label that a NodePool provides, e.g. "debian".
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=255
-	Label string `json:"label"`
-	// groups of the job's inventory that the node is in.
-	// +optional
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:MaxLength=255
-	// +listType=set
-	Groups []string `json:"groups,omitempty"`
 }
 
 // BuildSetStatus is written by the buildset controller.

@@ -19,11 +19,43 @@ type NodeRequestSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Nodes []NodeSpec `json:"nodes,omitempty"`
+	// alternatives are asked for, in their order, when nodes cannot be had.
+	// +optional
+	// +kubebuilder:validation:MaxItems=99
+	// +listType=atomic
+	Alternatives []NodeAlternative `json:"alternatives,omitempty"`
 	// priority orders requests: lower is served first (high precedence 100, normal 200, low 300,
 	// what only takes idle nodes 1000).
 	// +optional
 	// +kubebuilder:default=200
 	Priority int32 `json:"priority,omitempty"`
+}
+
+// NodeSpec is one node that a job asks for.
+type NodeSpec struct {
+	// name of the node in the job, e.g. "controller".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Name string `json:"name"`
+	// label that a NodePool provides, e.g. "debian".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	Label string `json:"label"`
+	// groups of the job's inventory that the node is in.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=set
+	Groups []string `json:"groups,omitempty"`
+}
+
+// NodeAlternative is a nodeset that is taken when those before it cannot be had.
+type NodeAlternative struct {
+	// nodes of it; none for a job that then runs in its executor.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Nodes []NodeSpec `json:"nodes,omitempty"`
 }
 
 // NodeRequestState is where a request stands.
@@ -53,6 +85,22 @@ type NodeRequestStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
+	// alternative that is asked for, or was given: 0 is spec.nodes, 1 the first of
+	// spec.alternatives.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Alternative int32 `json:"alternative,omitempty"`
+	// failedLaunches of this alternative; another begins until there were as many as
+	// the pool's launchAttempts.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	FailedLaunches int32 `json:"failedLaunches,omitempty"`
+	// failures say why the alternatives before this one could not be had.
+	// +optional
+	// +kubebuilder:validation:MaxItems=99
+	// +kubebuilder:validation:items:MaxLength=512
+	// +listType=atomic
+	Failures []string `json:"failures,omitempty"`
 	// relativePriority orders requests of one priority where the manager has
 	// --relative-priority: lower is served first. In a dependent pipeline it is
 	// the item's place in its queue, elsewhere how many items of its projects are
@@ -107,6 +155,10 @@ type NodeStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	HostKey string `json:"hostKey,omitempty"`
+	// secret with the keys of a node that was kept warm; others have those of the request.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Secret string `json:"secret,omitempty"`
 }
 
 // NodeRequest asks for the nodes of one attempt of a build.

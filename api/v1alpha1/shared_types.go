@@ -16,6 +16,17 @@ const (
 	LabelNodeRequest = "gozer.dev/noderequest"
 	// LabelSemaphores is on builds that need semaphores.
 	LabelSemaphores = "gozer.dev/semaphores"
+	// LabelLaunch and LabelNode say of a node Pod for which launch of its request it
+	// was made, and as which node.
+	LabelLaunch = "gozer.dev/launch"
+	LabelNode   = "gozer.dev/node"
+	// LabelPool and LabelNodeLabel say of a node Pod which pool it counts for, and
+	// what it was made for, shortened to a label value.
+	LabelPool      = "gozer.dev/pool"
+	LabelNodeLabel = "gozer.dev/node-label"
+	// LabelTemplate is on node Pods that were kept warm: a digest of what they were
+	// made of.
+	LabelTemplate = "gozer.dev/node-template"
 	// LabelRole tells Pods apart: "node" or "executor".
 	LabelRole = "gozer.dev/role"
 	// LabelJob is the job's name, shortened to a label value.

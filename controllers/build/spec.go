@@ -101,12 +101,18 @@ func (r *Reconciler) executorPod(s *scope, parents []string) (*corev1.Pod, error
 	if HasSecrets(s.build) {
 		secrets = SecretOf(s.build.Namespace, s.build.Name, attempt).Name
 	}
+	var own []string
+	for _, n := range s.request.Status.Nodes {
+		if n.Secret != "" {
+			own = append(own, n.Secret)
+		}
+	}
 	e := podspec.Executor{
 		Namespace: s.build.Namespace, Name: naming.ExecutorPod(s.build.Name, attempt),
 		Labels: map[string]string{gozer.LabelRole: RoleExecutor, gozer.LabelBuild: s.build.Name, gozer.LabelBuildSet: s.set.Name,
 			gozer.LabelPipeline: s.build.Spec.Pipeline, gozer.LabelJob: naming.Label(s.build.Spec.Job.Name)},
 		Owner:  *metav1.NewControllerRef(s.build, gozer.GroupVersion.WithKind("Build")),
-		Secret: s.request.Name, JobSecrets: secrets, Parents: parents, ParentsKey: keyReturned, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
+		Secret: s.request.Name, NodeSecrets: own, JobSecrets: secrets, Parents: parents, ParentsKey: keyReturned, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
 	}
 	if spec.Ansible() {
 		e.Ansible, e.Trusted = r.Settings.Ansible, spec.Trusted()
@@ -147,8 +153,12 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		})
 	}
 	for _, n := range s.request.Status.Nodes {
-		out.Nodes = append(out.Nodes, buildspec.Node{Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
-			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(job.Nodes, n.Name)})
+		key := ""
+		if n.Secret != "" {
+			key = podspec.NodeKeyFile(n.Secret)
+		}
+		out.Nodes = append(out.Nodes, buildspec.Node{Key: key, Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
+			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(convert.NodesAskedFor(s.request), n.Name)})
 	}
 	for _, v := range job.IncludeVars {
 		out.IncludeVars = append(out.IncludeVars, buildspec.IncludeVars{Path: v.Path, Project: convert.Project(v.Checkout.Project),

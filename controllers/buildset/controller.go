@@ -260,14 +260,14 @@ func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds
 		if build == nil || !st.Started || st.Result != "" || j.Noop {
 			continue
 		}
-		if err := r.requestFor(ctx, b, j, build); err != nil {
+		if err := r.requestFor(ctx, b, build); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.BuildSetJob, build *gozer.Build) error {
+func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, build *gozer.Build) error {
 	if convert.SemaphoresBeforeNodes(build) && !build.Status.SemaphoresHeld {
 		return nil // its first attempt begins with them, which is told
 	}
@@ -294,6 +294,9 @@ func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, j gozer.
 			Labels:          map[string]string{gozer.LabelBuild: build.Name, gozer.LabelBuildSet: b.Name, gozer.LabelPipeline: b.Spec.Pipeline},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(build, gozer.GroupVersion.WithKind("Build"))},
 		},
-		Spec: gozer.NodeRequestSpec{Build: build.Name, Attempt: attempt, Nodes: j.Nodes, Priority: priority},
+		Spec: gozer.NodeRequestSpec{
+			Build: build.Name, Attempt: attempt, Priority: priority,
+			Nodes: build.Spec.Job.Nodes, Alternatives: build.Spec.Job.NodeAlternatives,
+		},
 	})
 }

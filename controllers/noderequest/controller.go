@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,17 +24,12 @@ import (
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/convert"
-	"github.com/gozer-dev/gozer/internal/naming"
-	"github.com/gozer-dev/gozer/internal/nodes"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
 // RoleNode is the value of LabelRole of node Pods.
 const RoleNode = "node"
-
-// LabelPool names the pool that a node Pod counts for.
-const LabelPool = "gozer.dev/pool"
 
 // Reconciler of NodeRequests.
 type Reconciler struct {
@@ -76,7 +70,7 @@ const workers = 4
 
 func requestOfPod(_ context.Context, obj client.Object) []reconcile.Request {
 	labels := obj.GetLabels()
-	if labels[gozer.LabelRole] != RoleNode {
+	if labels[gozer.LabelRole] != RoleNode || labels[gozer.LabelNodeRequest] == "" {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: labels[gozer.LabelNodeRequest]}}}
@@ -97,7 +91,7 @@ func stateMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*gozer.NodeRequest)
 		after, ok2 := e.ObjectNew.(*gozer.NodeRequest)
-		return ok1 && ok2 && before.Status.State != after.Status.State
+		return ok1 && ok2 && (before.Status.State != after.Status.State || launchOf(before) != launchOf(after))
 	}}
 }
 
@@ -148,7 +142,10 @@ type scope struct {
 	before  *gozer.NodeRequest
 	// build that asks; nil when it is gone.
 	build *gozer.Build
-	pods  map[string]*corev1.Pod
+	// pods of the request, also of launches that are over; nodes are those of the
+	// present launch, by their place among those asked for.
+	pods  []corev1.Pod
+	nodes map[int]*corev1.Pod
 	pools []gozer.NodePool
 	// relative priority with which the request was decided about; decide fills it.
 	relative int32
@@ -160,14 +157,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil || s == nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	result := ctrl.Result{}
 	switch {
 	case s.request.Status.State == gozer.NodesReleased:
-		return result, nil
+		return ctrl.Result{}, nil
 	case s.over():
-		return result, r.release(ctx, s)
+		return ctrl.Result{}, r.release(ctx, s)
+	}
+	if err := r.clear(ctx, s); err != nil {
+		return ctrl.Result{}, err
+	}
+	result := ctrl.Result{}
+	switch {
 	case s.request.Status.State == gozer.NodesFailed:
-	case isWaiting(s.request) && len(s.request.Spec.Nodes) == 0:
+	case isWaiting(s.request) && len(s.wanted()) == 0:
 		if err = r.giveKeys(ctx, s); err == nil {
 			result = r.follow(s)
 		}
@@ -185,12 +187,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 	}
 	r.starting.Done(req.NamespacedName)
-	_, err = patch.Status(ctx, r.Client, s.request, s.before)
+	_, err = patch.Status(ctx, r.Client, s.request, s.before, patch.Lock)
+	if apierrors.IsConflict(err) {
+		// The cache lags behind our own write, and a launch that is over must not begin again.
+		return ctrl.Result{RequeueAfter: lookAgain}, nil
+	}
 	return result, client.IgnoreNotFound(err)
 }
 
 func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, error) {
-	s := &scope{request: &gozer.NodeRequest{}, pods: map[string]*corev1.Pod{}}
+	s := &scope{request: &gozer.NodeRequest{}}
 	if err := r.Get(ctx, req.NamespacedName, s.request); err != nil {
 		return nil, err
 	}
@@ -210,9 +216,7 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 	if err := r.List(ctx, &pods, client.InNamespace(req.Namespace), client.MatchingLabels{gozer.LabelNodeRequest: req.Name}); err != nil {
 		return nil, err
 	}
-	for i := range pods.Items {
-		s.pods[pods.Items[i].Name] = &pods.Items[i]
-	}
+	s.pods, s.nodes = pods.Items, nodesOf(pods.Items, launchOf(s.request))
 	var pools gozer.NodePoolList
 	if err := r.List(ctx, &pools, client.InNamespace(r.Namespace)); err != nil {
 		return nil, err
@@ -221,15 +225,11 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 	return s, nil
 }
 
-// made says whether all Pods of the request are there.
-func (s *scope) made() bool {
-	for n := range s.request.Spec.Nodes {
-		if s.pods[naming.NodePod(s.request.Name, n)] == nil {
-			return false
-		}
-	}
-	return true
-}
+// wanted are the nodes of the alternative that the request has come to.
+func (s *scope) wanted() []gozer.NodeSpec { return convert.NodesAskedFor(s.request) }
+
+// made says whether all Pods of the present launch are there.
+func (s *scope) made() bool { return len(s.nodes) == len(s.wanted()) }
 
 // over says whether nobody needs the nodes any more.
 func (s *scope) over() bool {
@@ -246,14 +246,17 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 	defer s.noteRelative()
 	switch {
 	case d.Fail != "":
-		r.fail(s, d.Fail)
+		r.impossible(s, d.Fail)
 		return ctrl.Result{}, nil
 	case d.Wait != "":
 		st.State, st.Message = gozer.NodesRequested, d.Wait
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.giveWay(ctx, d.GiveWay)
 	}
-	if err := r.launch(ctx, s, d.Pools); err != nil {
-		r.promised.take(client.ObjectKeyFromObject(s.request))
+	if err := r.launch(ctx, s, d); err != nil {
+		r.promised.take(holderOf(s.request))
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			return ctrl.Result{RequeueAfter: lookAgain}, nil // a warm node went, or is not as the cache shows it
+		}
 		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 			// A quota, or a label that makes no valid Pod: say so and try again. No watch tells of a quota's room.
 			st.State, st.Message = gozer.NodesRequested, convert.Cut(err.Error(), 1000)
@@ -261,7 +264,7 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		}
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, nil
+	return r.follow(s), nil
 }
 
 // noteRelative tells the relative priority with what is told anyway: it changes
@@ -272,85 +275,6 @@ func (s *scope) noteRelative() {
 	}
 }
 
-func (r *Reconciler) fail(s *scope, message string) {
-	s.request.Status.State, s.request.Status.Message = gozer.NodesFailed, convert.Cut(message, 1000)
-	patch.Condition(&s.request.Status.Conditions, s.request.Generation, gozer.ConditionReady, false, "Failed", s.request.Status.Message, r.Now())
-}
-
-// decide asks internal/nodes about all requests that wait, for this one. Nodes
-// that it gives are promised until their Pods can be seen.
-func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, error) {
-	r.promised.Lock()
-	defer r.promised.Unlock()
-	used, have, err := r.used(ctx)
-	if err != nil {
-		return nodes.Decision{}, err
-	}
-	var pools []nodes.Pool
-	for _, p := range s.pools {
-		pool := nodes.Pool{Name: p.Name, AllowedTenants: p.Spec.AllowedTenants, Used: used[p.Name]}
-		if p.Spec.MaxNodes != nil {
-			pool.Max = int(*p.Spec.MaxNodes)
-		}
-		for _, l := range p.Spec.Labels {
-			pool.Labels = append(pool.Labels, l.Name)
-		}
-		pools = append(pools, pool)
-	}
-	var all gozer.NodeRequestList
-	if err := r.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
-		return nodes.Decision{}, err
-	}
-	waiting := slices.DeleteFunc(all.Items, func(n gozer.NodeRequest) bool {
-		return !isWaiting(&n) || have[client.ObjectKeyFromObject(&n)] >= len(n.Spec.Nodes)
-	})
-	mine := fullName(s.request)
-	if !slices.ContainsFunc(waiting, func(n gozer.NodeRequest) bool { return fullName(&n) == mine }) {
-		waiting = append(waiting, *s.request)
-	}
-	relative, err := r.relative(ctx, waiting)
-	if err != nil {
-		return nodes.Decision{}, err
-	}
-	requests := make([]nodes.Request, 0, len(waiting))
-	for n := range waiting {
-		q := requestOf(&waiting[n])
-		q.Relative = relative[q.Name]
-		requests = append(requests, q)
-	}
-	s.relative = relative[mine]
-	d := nodes.Assign(requests, pools)[mine]
-	if d.Fail == "" && d.Wait == "" {
-		r.promised.give(client.ObjectKeyFromObject(s.request), d.Pools, r.Now())
-	}
-	return d, nil
-}
-
-func requestOf(n *gozer.NodeRequest) nodes.Request {
-	q := nodes.Request{Name: fullName(n), Tenant: n.Namespace, Priority: n.Spec.Priority, Since: n.CreationTimestamp.Time}
-	for _, x := range n.Spec.Nodes {
-		q.Labels = append(q.Labels, x.Label)
-	}
-	return q
-}
-
-// used counts the node Pods of each pool, and of each request, also of those
-// that are about to be made.
-func (r *Reconciler) used(ctx context.Context) (pools map[string]int, requests map[types.NamespacedName]int, err error) {
-	var pods corev1.PodList
-	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: RoleNode}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, err
-	}
-	pools, requests = map[string]int{}, map[types.NamespacedName]int{}
-	for n := range pods.Items {
-		p := &pods.Items[n]
-		pools[p.Labels[LabelPool]]++
-		requests[types.NamespacedName{Namespace: p.Namespace, Name: p.Labels[gozer.LabelNodeRequest]}]++
-	}
-	r.promised.count(pools, requests, r.Now())
-	return pools, requests, nil
-}
-
 // follow watches the Pods become ready, and notices when one is lost.
 func (r *Reconciler) follow(s *scope) ctrl.Result {
 	st := &s.request.Status
@@ -359,21 +283,13 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 	}
 	ready := true
 	for n := range st.Nodes {
-		node := &st.Nodes[n]
-		pod := s.pods[node.Pod]
-		state := podspec.NodeState{Failed: true, Gone: true, Message: "node Pod " + node.Pod + " was deleted"}
-		if pod != nil {
-			state = podspec.OfNode(pod)
-		} else if st.State == gozer.NodesPending && s.sinceLaunch(r.Now()) < cacheGrace {
-			state = podspec.NodeState{}
-		}
+		state := r.state(s, n)
 		switch {
 		case state.Failed && st.State == gozer.NodesFulfilled:
 			st.Lost, st.Message = true, convert.Cut(state.Message, 1000)
 			return ctrl.Result{}
 		case state.Failed:
-			st.Lost = state.Gone
-			r.fail(s, state.Message)
+			r.launchFailed(s, state.Message, state.Gone)
 			return ctrl.Result{}
 		case !state.Ready:
 			ready = false
@@ -381,7 +297,7 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 				st.Message = convert.Cut(state.Message, 1000)
 			}
 		default:
-			node.Address = pod.Status.PodIP
+			st.Nodes[n].Address = s.nodes[n].Status.PodIP
 		}
 	}
 	if ready {
@@ -391,10 +307,21 @@ func (r *Reconciler) follow(s *scope) ctrl.Result {
 	}
 	left := r.launchTimeout(s) - s.sinceLaunch(r.Now())
 	if left <= 0 {
-		r.fail(s, fmt.Sprintf("not ready within %s: %s", r.launchTimeout(s), st.Message))
+		r.launchFailed(s, fmt.Sprintf("not ready within %s: %s", r.launchTimeout(s), st.Message), false)
 		return ctrl.Result{}
 	}
 	return ctrl.Result{RequeueAfter: left}
+}
+
+// state of a node, whose Pod may have gone.
+func (r *Reconciler) state(s *scope, n int) podspec.NodeState {
+	if pod := s.nodes[n]; pod != nil {
+		return podspec.OfNode(pod)
+	}
+	if s.request.Status.State == gozer.NodesPending && s.sinceLaunch(r.Now()) < cacheGrace {
+		return podspec.NodeState{}
+	}
+	return podspec.NodeState{Failed: true, Gone: true, Message: "node Pod " + s.request.Status.Nodes[n].Pod + " was deleted"}
 }
 
 // sinceLaunch is how long ago the Pods were made. The request itself may have waited long for room.
@@ -411,17 +338,26 @@ const retryLaunch = 10 * time.Second
 // cacheGrace is how long a Pod that was just created may be missing in the cache.
 const cacheGrace = 10 * time.Second
 
+// lookAgain is how soon a request is looked at again that the cache showed too old.
+const lookAgain = 20 * time.Millisecond
+
 func (r *Reconciler) launchTimeout(s *scope) time.Duration {
-	longest := int32(0)
-	for _, p := range s.pools {
-		for _, l := range p.Spec.Labels {
-			if slices.ContainsFunc(s.request.Spec.Nodes, func(n gozer.NodeSpec) bool { return n.Label == l.Name }) {
-				longest = max(longest, p.Spec.LaunchTimeout)
-			}
-		}
-	}
+	longest := s.longest(func(p gozer.NodePoolSpec) int32 { return p.LaunchTimeout })
 	if longest == 0 {
 		longest = 300
 	}
 	return time.Duration(longest) * time.Second
+}
+
+// longest of what the pools say that may serve the request.
+func (s *scope) longest(of func(gozer.NodePoolSpec) int32) int32 {
+	most := int32(0)
+	for _, p := range s.pools {
+		for _, l := range p.Spec.Labels {
+			if slices.ContainsFunc(s.wanted(), func(n gozer.NodeSpec) bool { return n.Label == l.Name }) {
+				most = max(most, of(p.Spec))
+			}
+		}
+	}
+	return most
 }

@@ -5,7 +5,9 @@ import (
 	"crypto/ed25519"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,19 +21,21 @@ import (
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/naming"
+	"github.com/gozer-dev/gozer/internal/nodes"
 	"github.com/gozer-dev/gozer/internal/podspec"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
-// keys of one request. They follow from the installation's key and the
-// request's identity, so that whoever makes them again makes the same ones.
+// keys of one request, or of one warm node. They follow from the installation's key and the
+// identity of that object, so that whoever makes them again makes the same ones.
 type keys struct {
 	hostPrivate, clientPrivate []byte
 	hostPublic, clientPublic   string
 }
 
-func (r *Reconciler) keys(request *gozer.NodeRequest) (keys, error) {
-	subject := fmt.Sprintf("%s/%s/%s", request.Namespace, request.Name, request.UID)
+// keys of a request, or of a warm node.
+func (r *Reconciler) keys(of client.Object) (keys, error) {
+	subject := fmt.Sprintf("%s/%s/%s", of.GetNamespace(), of.GetName(), of.GetUID())
 	var k keys
 	var err error
 	if k.hostPrivate, k.hostPublic, err = sshKey(r.Key.Seed("ssh-host/" + subject)); err != nil {
@@ -55,7 +59,7 @@ func sshKey(seed []byte) (private []byte, public string, err error) {
 	return pem.EncodeToMemory(block), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey()))), nil
 }
 
-// giveKeys makes the Secret of a build that needs no nodes.
+// giveKeys makes the Secret of the request.
 func (r *Reconciler) giveKeys(ctx context.Context, s *scope) error {
 	k, err := r.keys(s.request)
 	if err != nil {
@@ -64,83 +68,91 @@ func (r *Reconciler) giveKeys(ctx context.Context, s *scope) error {
 	return patch.Create(ctx, r.Client, r.secret(s, k))
 }
 
-// launch makes the Secret and the Pods of a request, and notes them in its status.
-func (r *Reconciler) launch(ctx context.Context, s *scope, pools []string) error {
-	k, err := r.keys(s.request)
-	if err != nil {
+// launch takes warm nodes, makes the Secret and the other Pods of a request, and
+// notes them in its status.
+func (r *Reconciler) launch(ctx context.Context, s *scope, d nodes.Decision) error {
+	if err := r.takeWarm(ctx, s, d.Take); err != nil {
 		return err
 	}
-	if len(s.pods) == 0 {
-		if err := patch.Create(ctx, r.Client, r.secret(s, k)); err != nil {
+	if err := r.giveKeys(ctx, s); err != nil {
+		return err
+	}
+	for n, node := range s.wanted() {
+		if s.nodes[n] != nil {
+			continue
+		}
+		label, ok := labelOf(s.pools, d.Pools[n], node.Label)
+		if !ok {
+			return fmt.Errorf("pool %s lost the label %s", d.Pools[n], node.Label)
+		}
+		pod := r.pod(s, n, label)
+		if err := patch.Create(ctx, r.Client, pod); err != nil {
 			return err
 		}
+		s.nodes[n] = pod
 	}
-	for n, node := range s.request.Spec.Nodes {
-		label, ok := labelOf(s.pools, pools[n], node.Label)
-		if !ok {
-			return fmt.Errorf("pool %s lost the label %s", pools[n], node.Label)
-		}
-		pod := r.pod(s, n, pools[n], label)
-		if s.pods[pod.Name] == nil {
-			if err := patch.Create(ctx, r.Client, pod); err != nil {
-				return err
-			}
-		}
-	}
-	r.pending(s, k, pools, r.Now())
+	r.pending(s, r.Now())
 	return nil
 }
 
 // launched notes the Pods that were made and are not noted yet; it says whether
 // they still are what the pools have.
 func (r *Reconciler) launched(s *scope) bool {
-	k, err := r.keys(s.request)
-	if err != nil {
-		r.fail(s, err.Error())
-		return false
-	}
-	var pools []string
 	since := r.Now()
-	for n := range s.request.Spec.Nodes {
-		pod := s.pods[naming.NodePod(s.request.Name, n)]
-		pools = append(pools, pod.Labels[LabelPool])
+	for _, pod := range s.nodes {
 		if made := pod.CreationTimestamp.Time; made.Before(since) {
 			since = made
 		}
 	}
-	return r.pending(s, k, pools, since)
+	return r.pending(s, since)
 }
 
 // pending notes the nodes that start.
-func (r *Reconciler) pending(s *scope, k keys, pools []string, since time.Time) bool {
+func (r *Reconciler) pending(s *scope, since time.Time) bool {
 	st := &s.request.Status
 	st.Nodes = nil
-	for n, node := range s.request.Spec.Nodes {
-		label, ok := labelOf(s.pools, pools[n], node.Label)
+	for n, node := range s.wanted() {
+		pod := s.nodes[n]
+		label, ok := labelOf(s.pools, pod.Labels[gozer.LabelPool], node.Label)
 		if !ok {
-			r.fail(s, fmt.Sprintf("pool %s lost the label %s", pools[n], node.Label))
+			r.impossible(s, fmt.Sprintf("pool %s lost the label %s", pod.Labels[gozer.LabelPool], node.Label))
 			return false
 		}
-		st.Nodes = append(st.Nodes, gozer.NodeStatus{
-			Name: node.Name, Label: node.Label, Pod: naming.NodePod(s.request.Name, n), User: podspec.UserName, Home: label.Home, HostKey: k.hostPublic,
-		})
+		status := gozer.NodeStatus{Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName, Home: label.Home}
+		owner := client.Object(s.request)
+		if isWarm(pod) {
+			owner, status.Secret = pod, pod.Name
+		}
+		k, err := r.keys(owner)
+		if err != nil {
+			r.fail(s, err.Error())
+			return false
+		}
+		status.HostKey = k.hostPublic
+		st.Nodes = append(st.Nodes, status)
 	}
 	st.State, st.Message = gozer.NodesPending, "node Pods are starting"
 	st.LaunchedAt = convert.MicroTime(since)
 	return true
 }
 
-func labelOf(pools []gozer.NodePool, pool, name string) (gozer.NodeLabel, bool) {
+// labelled is a label with the pool that it is of.
+type labelled struct {
+	gozer.NodeLabel
+	pool gozer.NodePool
+}
+
+func labelOf(pools []gozer.NodePool, pool, name string) (labelled, bool) {
 	for _, p := range pools {
 		if p.Name != pool {
 			continue
 		}
 		n := slices.IndexFunc(p.Spec.Labels, func(l gozer.NodeLabel) bool { return l.Name == name })
 		if n >= 0 {
-			return p.Spec.Labels[n], true
+			return labelled{p.Spec.Labels[n], p}, true
 		}
 	}
-	return gozer.NodeLabel{}, false
+	return labelled{}, false
 }
 
 // secret has the keys of nodes and executor, and the tokens of this attempt. Each Pod mounts only its own.
@@ -163,31 +175,44 @@ func owner(q *gozer.NodeRequest) []metav1.OwnerReference {
 	return []metav1.OwnerReference{*metav1.NewControllerRef(q, gozer.GroupVersion.WithKind("NodeRequest"))}
 }
 
-func (r *Reconciler) pod(s *scope, n int, pool string, l gozer.NodeLabel) *corev1.Pod {
+func (r *Reconciler) pod(s *scope, n int, l labelled) *corev1.Pod {
 	q := s.request
-	return podspec.NodePod(podspec.Node{
-		Namespace: q.Namespace, Name: naming.NodePod(q.Name, n),
-		Labels: map[string]string{
-			gozer.LabelRole: RoleNode, gozer.LabelNodeRequest: q.Name, gozer.LabelBuild: q.Spec.Build,
-			gozer.LabelBuildSet: s.build.Spec.BuildSet, gozer.LabelPipeline: s.build.Spec.Pipeline, LabelPool: pool,
-		},
-		Owner: owner(q)[0], Secret: q.Name, Gozer: r.Image,
-		Image: podspec.Image{Name: l.Image, Pull: l.ImagePullPolicy}, User: l.User, Home: l.Home,
+	p := r.node(l)
+	p.Namespace, p.Name = q.Namespace, naming.NodePod(q.Name, launchOf(q), n)
+	maps.Copy(p.Labels, s.labels(n))
+	p.Owner, p.Secret, p.Deadline = owner(q)[0], q.Name, int64(build.Deadline(s.build.Spec.Job).Seconds())
+	return podspec.NodePod(p)
+}
+
+// node is what all Pods of a label have in common.
+func (r *Reconciler) node(l labelled) podspec.Node {
+	n := podspec.Node{
+		Labels: map[string]string{gozer.LabelRole: RoleNode, gozer.LabelPool: l.pool.Name, gozer.LabelNodeLabel: naming.Label(l.Name)},
+		Gozer:  r.Image, Image: podspec.Image{Name: l.Image, Pull: l.ImagePullPolicy}, User: l.User, Home: l.Home,
 		Resources: l.Resources, NodeSelector: l.NodeSelector, Tolerations: l.Tolerations,
-		Deadline: int64(build.Deadline(s.build.Spec.Job).Seconds()),
-	})
+	}
+	if l.pool.Spec.QueueName != "" {
+		n.Labels[labelQueue] = l.pool.Spec.QueueName
+	}
+	return n
+}
+
+// labelQueue is how Kueue finds the Pods that it admits.
+const labelQueue = "kueue.x-k8s.io/queue-name"
+
+// labels of a node of the request, whether it is made for it or taken.
+func (s *scope) labels(n int) map[string]string {
+	return map[string]string{
+		gozer.LabelNodeRequest: s.request.Name, gozer.LabelLaunch: launchOf(s.request).String(), gozer.LabelNode: strconv.Itoa(n),
+		gozer.LabelBuild: s.request.Spec.Build, gozer.LabelBuildSet: s.build.Spec.BuildSet, gozer.LabelPipeline: s.build.Spec.Pipeline,
+	}
 }
 
 // release takes the Pods and the Secret away, and with them what the executor
 // of the attempt was given of secrets.
 func (r *Reconciler) release(ctx context.Context, s *scope) error {
-	for _, p := range s.pods {
-		if p.DeletionTimestamp != nil {
-			continue
-		}
-		if err := patch.Delete(ctx, r.Client, p); err != nil {
-			return err
-		}
+	if err := r.deletePods(ctx, s, func(*corev1.Pod) bool { return true }); err != nil {
+		return err
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.request.Namespace, Name: s.request.Name}}
 	if err := patch.Delete(ctx, r.Client, secret); err != nil {
@@ -204,6 +229,17 @@ func (r *Reconciler) release(ctx context.Context, s *scope) error {
 	s.request.Status.State = gozer.NodesReleased
 	if _, err := patch.Status(ctx, r.Client, s.request, s.before); client.IgnoreNotFound(err) != nil {
 		return err
+	}
+	return nil
+}
+
+func (r *Reconciler) deletePods(ctx context.Context, s *scope, which func(*corev1.Pod) bool) error {
+	for n := range s.pods {
+		if p := &s.pods[n]; p.DeletionTimestamp == nil && which(p) {
+			if err := patch.Delete(ctx, r.Client, p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -1,10 +1,9 @@
 package noderequest
 
 import (
+	"slices"
 	"sync"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // promised remembers the nodes that requests were given, until the cache shows
@@ -12,41 +11,55 @@ import (
 // need not know: it begins with a cache that shows all.
 type promised struct {
 	sync.Mutex
-	given map[types.NamespacedName]promise
+	given map[holder]promise
 }
 
 type promise struct {
 	pools []string
-	at    time.Time
+	// took are warm nodes that become the holder's.
+	took []string
+	at   time.Time
 }
 
-// give promises a request one node of each of the pools. The caller holds the lock.
-func (p *promised) give(request types.NamespacedName, pools []string, now time.Time) {
+// give promises somebody one node of each of the pools, some of which are warm
+// nodes. The caller holds the lock.
+func (p *promised) give(of holder, pools, took []string, now time.Time) {
 	if p.given == nil {
-		p.given = map[types.NamespacedName]promise{}
+		p.given = map[holder]promise{}
 	}
-	p.given[request] = promise{pools, now}
+	p.given[of] = promise{pools, took, now}
 }
 
 // take takes a promise back.
-func (p *promised) take(request types.NamespacedName) {
+func (p *promised) take(of holder) {
 	p.Lock()
 	defer p.Unlock()
-	delete(p.given, request)
+	delete(p.given, of)
 }
 
-// count adds what was promised and cannot be seen yet to the Pods of pools and
-// of requests. The caller holds the lock.
-func (p *promised) count(pools map[string]int, requests map[types.NamespacedName]int, now time.Time) {
-	for request, x := range p.given {
-		if requests[request] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
-			delete(p.given, request)
+// hasTaken says whether a warm node is somebody's, though its Pod does not show
+// that yet. The caller holds the lock.
+func (p *promised) hasTaken(pod string, now time.Time) bool {
+	for _, x := range p.given {
+		if now.Sub(x.at) <= cacheGrace && slices.Contains(x.took, pod) {
+			return true
+		}
+	}
+	return false
+}
+
+// count adds what was promised and cannot be seen yet to the Pods that can. The
+// caller holds the lock.
+func (p *promised) count(t *taken, now time.Time) {
+	for of, x := range p.given {
+		if t.holders[of] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
+			delete(p.given, of)
 			continue
 		}
 		// Some of its Pods may be there: those of the first pools, for they are made in order.
-		for _, pool := range x.pools[requests[request]:] {
-			pools[pool]++
+		for _, pool := range x.pools[t.holders[of]:] {
+			t.count(pool, of, 1)
 		}
-		requests[request] = len(x.pools)
+		t.holders[of] = len(x.pools)
 	}
 }

@@ -29,7 +29,7 @@ func (r *Reconciler) relative(ctx context.Context, waiting []gozer.NodeRequest) 
 	return out, nil
 }
 
-func fullName(n *gozer.NodeRequest) string { return n.Namespace + "/" + n.Name }
+func fullName(obj client.Object) string { return obj.GetNamespace() + "/" + obj.GetName() }
 
 // standings keeps what was read for one decision.
 type standings struct {

@@ -72,7 +72,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 		}
 		b.Spec.Jobs = append(b.Spec.Jobs, gozer.BuildSetJob{
 			Name: s.jobKey(j.Name, j), Build: build.Name, Reused: old[n] != nil, Voting: j.Voting, HoldFollowing: j.HoldFollowingChanges, Noop: j.Name == layout.Noop, Attempts: int32(j.Attempts),
-			Dependencies: s.dependencies(p.jobs, j), Nodes: convert.NodeSpecs(j.NodeSets[0]),
+			Dependencies: s.dependencies(p.jobs, j),
 		})
 	}
 	if err := r.Create(ctx, b); err != nil {

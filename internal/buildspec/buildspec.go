@@ -243,6 +243,9 @@ type Node struct {
 	User    string `json:"user"`
 	// HostKey is the node's public key, one line of authorized_keys form.
 	HostKey string `json:"hostKey"`
+	// Key is the file with the private key that opens the node, beside that of the
+	// build; empty when it is the build's.
+	Key string `json:"key,omitempty"`
 	// Home is where the workspace goes on the node.
 	Home   string   `json:"home"`
 	Groups []string `json:"groups,omitempty"`

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
-	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/jobgraph"
 	"github.com/gozer-dev/gozer/internal/mergeplan"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -187,6 +185,9 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 		f.WorkspaceScheme = j.WorkspaceScheme
 	}
 	f.SuccessMessage, f.FailureMessage = Cut(or(j.SuccessMessage, ""), maxMessage), Cut(or(j.FailureMessage, ""), maxMessage)
+	for _, ns := range j.NodeSets[1:] {
+		f.NodeAlternatives = append(f.NodeAlternatives, gozer.NodeAlternative{Nodes: NodeSpecs(ns)})
+	}
 	if f.Run == nil {
 		f.Run = []gozer.Playbook{}
 	}
@@ -211,21 +212,6 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 		*v.to = &apiextensionsv1.JSON{Raw: raw}
 	}
 	return f, nil
-}
-
-// NodeSpecs of a job.
-func NodeSpecs(ns *configlang.NodeSet) []gozer.NodeSpec {
-	var out []gozer.NodeSpec
-	for _, n := range ns.Nodes {
-		spec := gozer.NodeSpec{Name: n.Names[0], Label: n.Label}
-		for _, g := range ns.Groups {
-			if slices.Contains(g.Nodes, n.Names[0]) {
-				spec.Groups = append(spec.Groups, g.Name)
-			}
-		}
-		out = append(out, spec)
-	}
-	return out
 }
 
 // JobDependencies of a job.

@@ -29,8 +29,8 @@ type node struct {
 }
 
 // connect waits for a node that has just started to answer.
-func connect(ctx context.Context, n buildspec.Node, key ssh.Signer, o Options) (*node, error) {
-	config, err := clientConfig(n, key)
+func connect(ctx context.Context, n buildspec.Node, keys clientKeys, o Options) (*node, error) {
+	config, err := clientConfig(n, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -51,10 +51,14 @@ func connect(ctx context.Context, n buildspec.Node, key ssh.Signer, o Options) (
 	}
 }
 
-func clientConfig(n buildspec.Node, key ssh.Signer) (*ssh.ClientConfig, error) {
+func clientConfig(n buildspec.Node, keys clientKeys) (*ssh.ClientConfig, error) {
 	pinned, _, _, _, err := ssh.ParseAuthorizedKey([]byte(n.HostKey))
 	if err != nil {
 		return nil, fmt.Errorf("node %s: host key: %w", n.Name, err)
+	}
+	key, err := ssh.NewSignerFromKey(keys[n.Key])
+	if err != nil {
+		return nil, fmt.Errorf("node %s: client key: %w", n.Name, err)
 	}
 	want := pinned.Marshal()
 	return &ssh.ClientConfig{

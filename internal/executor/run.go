@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -22,7 +20,7 @@ import (
 type build struct {
 	opts     Options
 	spec     *buildspec.Spec
-	key      ssh.Signer
+	keys     clientKeys
 	gitToken string
 	logToken string
 	// secrets of the job, by name; each playbook gets those that it names.
@@ -90,12 +88,8 @@ func load(o Options) (*build, error) {
 	if b.logToken, err = readToken(o.LogTokenFile); err != nil {
 		return nil, fmt.Errorf("log token: %w", err)
 	}
-	pem, err := os.ReadFile(o.ClientKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("client key: %w", err)
-	}
-	if b.key, err = ssh.ParsePrivateKey(pem); err != nil {
-		return nil, fmt.Errorf("client key %s: %w", o.ClientKeyFile, err)
+	if b.keys, err = readKeys(o.ClientKeyFile, b.spec.Nodes); err != nil {
+		return nil, err
 	}
 	if b.secrets, err = readSecrets(o.SecretsFile, b.spec); err != nil {
 		return nil, err
@@ -212,7 +206,7 @@ func (b *build) findPlaybooks(context.Context) *problem {
 func (b *build) connect(ctx context.Context) *problem {
 	nodes := make([]*node, len(b.spec.Nodes))
 	err := together(len(nodes), func(i int) (err error) {
-		nodes[i], err = connect(ctx, b.spec.Nodes[i], b.key, b.opts)
+		nodes[i], err = connect(ctx, b.spec.Nodes[i], b.keys, b.opts)
 		return err
 	})
 	for _, n := range nodes {

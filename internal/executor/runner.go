@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -118,17 +120,11 @@ type keyAgent struct{ listener net.Listener }
 const agentSocket = "agent.sock"
 
 func (b *build) serveKeys(ctx context.Context) error {
-	pem, err := os.ReadFile(b.opts.ClientKeyFile)
-	if err != nil {
-		return fmt.Errorf("client key: %w", err)
-	}
-	key, err := ssh.ParseRawPrivateKey(pem)
-	if err != nil {
-		return fmt.Errorf("client key %s: %w", b.opts.ClientKeyFile, err)
-	}
 	keys := agent.NewKeyring()
-	if err := keys.Add(agent.AddedKey{PrivateKey: key, Comment: "nodes of the build"}); err != nil {
-		return fmt.Errorf("client key: %w", err)
+	for _, name := range slices.Sorted(maps.Keys(b.keys)) {
+		if err := keys.Add(agent.AddedKey{PrivateKey: b.keys[name], Comment: "nodes of the build"}); err != nil {
+			return fmt.Errorf("client key: %w", err)
+		}
 	}
 	dir := filepath.Join(b.opts.RunnersDir, buildspec.SSHAgentDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

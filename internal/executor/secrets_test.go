@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/model"
@@ -137,15 +136,11 @@ func TestSecretsGo(t *testing.T) {
 // An executor that is killed says nothing to the node any more.
 func TestSecretsGoWithTheConnection(t *testing.T) {
 	w := newWorld(t)
-	pem, err := os.ReadFile(w.opts.ClientKeyFile)
+	keys, err := readKeys(w.opts.ClientKeyFile, w.spec.Nodes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := ssh.ParsePrivateKey(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := connect(t.Context(), w.spec.Nodes[0], key, w.opts.withDefaults())
+	n, err := connect(t.Context(), w.spec.Nodes[0], keys, w.opts.withDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}

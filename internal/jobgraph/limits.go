@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
@@ -14,6 +15,7 @@ const (
 	maxJobs      = 1024
 	maxEntries   = 256
 	maxNodes     = 64
+	maxAllNodes  = 256 // of all alternatives
 	maxRoles     = 64
 	maxIncluded  = 64
 	maxVarsBytes = 256 << 10
@@ -50,7 +52,7 @@ func (j *Job) notYet() string {
 		return "requires artifacts"
 	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0 && !j.Ansible():
 		return "has extra-vars, host-vars or group-vars, and no Ansible playbook"
-	case len(j.NodeSets[0].Nodes) == 0 && j.scripts():
+	case j.scripts() && slices.ContainsFunc(j.NodeSets, func(ns *configlang.NodeSet) bool { return len(ns.Nodes) == 0 }):
 		return "has no node to run its scripts on"
 	case j.ImageBuildName != "":
 		return "builds an image"
@@ -109,8 +111,15 @@ func (j *Job) bounded() error {
 			return fmt.Errorf("job %s has %d %s; at most %d are possible", j.Name, list.n, list.what, maxEntries)
 		}
 	}
-	if n := len(j.NodeSets[0].Nodes); n > maxNodes {
-		return fmt.Errorf("job %s has %d nodes; at most %d are possible", j.Name, n, maxNodes)
+	all := 0
+	for _, ns := range j.NodeSets {
+		if n := len(ns.Nodes); n > maxNodes {
+			return fmt.Errorf("job %s has %d nodes; at most %d are possible", j.Name, n, maxNodes)
+		}
+		all += len(ns.Nodes)
+	}
+	if all > maxAllNodes {
+		return fmt.Errorf("job %s has %d nodes in all of its %d nodesets; at most %d are possible", j.Name, all, len(j.NodeSets), maxAllNodes)
 	}
 	if n := len(j.IncludeVars); n > maxIncluded {
 		return fmt.Errorf("job %s includes %d files of variables; at most %d are possible", j.Name, n, maxIncluded)

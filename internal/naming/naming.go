@@ -58,8 +58,43 @@ func Build(buildSet, job, content string) string {
 // NodeRequest is the name of the request of a build's attempt, and of its Secret.
 func NodeRequest(build string, attempt int32) string { return fmt.Sprintf("%s-%d", build, attempt) }
 
+// Launch is one of a request's tries to get nodes.
+type Launch struct {
+	// Alternative of the request, and how many launches of it failed before.
+	Alternative, Failed int32
+}
+
 // NodePod is the name of one node of a request.
-func NodePod(request string, index int) string { return fmt.Sprintf("%s-n%d", request, index) }
+func NodePod(request string, l Launch, index int) string {
+	if l == (Launch{}) {
+		return fmt.Sprintf("%s-n%d", request, index)
+	}
+	return fmt.Sprintf("%s-%s-n%d", request, l, index)
+}
+
+// String is short: it is part of names, and a label's value.
+func (l Launch) String() string { return fmt.Sprintf("a%dl%d", l.Alternative, l.Failed) }
+
+// ParseLaunch reads what String wrote.
+func ParseLaunch(text string) (Launch, error) {
+	var l Launch
+	_, err := fmt.Sscanf(text, "a%dl%d", &l.Alternative, &l.Failed)
+	return l, err
+}
+
+// Before says whether a launch was over before the other began.
+func (l Launch) Before(o Launch) bool {
+	return l.Alternative < o.Alternative || l.Alternative == o.Alternative && l.Failed < o.Failed
+}
+
+// WarmNode is the name of a node Pod that waits for a build, and of its Secret:
+// the number is never given twice.
+func WarmNode(pool, tenant, label string, number int64) string {
+	return fmt.Sprintf("warm-%s-%s", slug(label, projectLength), digest(pool, tenant, label, fmt.Sprint(number))[:12])
+}
+
+// Template of a node is a short digest of what it is made of.
+func Template(content string) string { return digest(content)[:16] }
 
 // ExecutorPod is the name of the Pod that runs a build's attempt.
 func ExecutorPod(build string, attempt int32) string { return fmt.Sprintf("%s-%d-x", build, attempt) }

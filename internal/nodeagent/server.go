@@ -51,7 +51,7 @@ func newServer(o Options) (*server, error) {
 // configure reads the keys, where it is not the directory of the socket that says who comes in.
 func (s *server) configure() error {
 	s.config = &ssh.ServerConfig{
-		MaxAuthTries:  6, // an ssh-agent may offer some of its own first
+		MaxAuthTries:  80, // the build's ssh-agent may have a key for each of 64 nodes
 		ServerVersion: "SSH-2.0-Gozer",
 	}
 	if s.opts.Socket != "" {

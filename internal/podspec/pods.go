@@ -100,6 +100,8 @@ type Executor struct {
 	Owner           metav1.OwnerReference
 	// Secret with the client key and the tokens.
 	Secret string
+	// NodeSecrets are those of nodes that have a client key of their own.
+	NodeSecrets []string
 	// JobSecrets is the Secret with the job's own secrets; "" when it has none.
 	JobSecrets string
 	// Parents are Secrets with what other jobs have returned, under ParentsKey.
@@ -122,7 +124,7 @@ func ExecutorPod(e Executor) *corev1.Pod {
 	pod.Annotations = map[string]string{AnnotationSpec: e.Spec}
 	pod.Spec.Volumes = []corev1.Volume{
 		emptyDir("work"), emptyDir("tmp"),
-		secret("keys", e.Secret, KeyClientKey, KeyGitToken, KeyLogToken),
+		executorKeys(e),
 		{Name: "build", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
 			Items: []corev1.DownwardAPIVolumeFile{{
 				Path:     "spec.json",
@@ -171,6 +173,25 @@ func parents(e Executor) corev1.Volume {
 	}
 	return corev1.Volume{Name: "parents", VolumeSource: corev1.VolumeSource{Projected: v}}
 }
+
+// executorKeys are the client keys of all nodes, and the tokens.
+func executorKeys(e Executor) corev1.Volume {
+	own := secret("keys", e.Secret, KeyClientKey, KeyGitToken, KeyLogToken)
+	if len(e.NodeSecrets) == 0 {
+		return own
+	}
+	project := func(name string, items ...corev1.KeyToPath) corev1.VolumeProjection {
+		return corev1.VolumeProjection{Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Items: items}}
+	}
+	all := &corev1.ProjectedVolumeSource{DefaultMode: own.Secret.DefaultMode, Sources: []corev1.VolumeProjection{project(e.Secret, own.Secret.Items...)}}
+	for _, s := range e.NodeSecrets {
+		all.Sources = append(all.Sources, project(s, corev1.KeyToPath{Key: KeyClientKey, Path: NodeKeyFile(s)}))
+	}
+	return corev1.Volume{Name: own.Name, VolumeSource: corev1.VolumeSource{Projected: all}}
+}
+
+// NodeKeyFile is where an executor has the client key of a node's own Secret.
+func NodeKeyFile(secret string) string { return KeyClientKey + "." + secret }
 
 // ContainerExecutor is the container of an executor Pod whose end is the build's.
 const ContainerExecutor = "executor"

@@ -26,6 +26,7 @@ func pods() map[string]*corev1.Pod {
 		"executor": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-ansible": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Ansible: Image{Name: "gozer-ansible:dev", Pull: corev1.PullNever}, Trusted: true,
 			Spec: `{"tenant":"acme"}`, Deadline: 90}),
+		"executor-warm":    ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", NodeSecrets: []string{"warm-debian-1"}, Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-secrets": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 	}
 }
