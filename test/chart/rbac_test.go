@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
@@ -148,5 +149,22 @@ func TestRolesOfPeople(t *testing.T) {
 				t.Errorf("%s aggregates to %s though it should not", key, to)
 			}
 		}
+	}
+}
+
+// TestManagerIsConfined: the rights on Pods are for those of builds; the policy
+// that says so names the account that has them.
+func TestManagerIsConfined(t *testing.T) {
+	o := render(t)
+	policy := get[admissionv1.ValidatingAdmissionPolicy](t, o, "ValidatingAdmissionPolicy//gozer-manager-pods").Spec
+	binding := get[admissionv1.ValidatingAdmissionPolicyBinding](t, o, "ValidatingAdmissionPolicyBinding//gozer-manager-pods").Spec
+	if binding.PolicyName != "gozer-manager-pods" || !slices.Contains(binding.ValidationActions, admissionv1.Deny) || *policy.FailurePolicy != admissionv1.Fail {
+		t.Errorf("nothing is refused: %+v", binding)
+	}
+	if got := policy.MatchConditions[0].Expression; got != "request.userInfo.username == 'system:serviceaccount:gate:gozer-manager'" {
+		t.Errorf("it is for %s", got)
+	}
+	if _, there := render(t, "rbac.confinePods=false")["ValidatingAdmissionPolicy//gozer-manager-pods"]; there {
+		t.Error("rbac.confinePods=false leaves it")
 	}
 }
