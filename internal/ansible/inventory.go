@@ -48,12 +48,12 @@ func Squash(hosts []Host, j JobVars) map[string]Vars {
 		if h.Name != Localhost {
 			maps.Copy(vars, j.Host[h.Name])
 		}
+		maps.Copy(vars, j.Extra)
 		for name, v := range h.Connection {
 			if _, set := vars[name]; name != pythonVar || !set {
 				vars[name] = v
 			}
 		}
-		maps.Copy(vars, j.Extra)
 		out[h.Name] = vars
 	}
 	return out

@@ -357,7 +357,7 @@ func (b *build) readFrozen(r *runner, original map[string]ansible.Vars) (map[str
 	out := map[string]ansible.Vars{}
 	hosts := append(append([]ansible.Host{}, b.ansible.hosts...), ansible.Host{Name: ansible.Localhost})
 	for n, h := range hosts {
-		vars, err := readObject(r.path(frozenDir), fmt.Sprintf("%d.json", n))
+		vars, err := readObject(r.dir, fmt.Sprintf("%s/%d.json", frozenDir, n))
 		if err != nil {
 			return nil, fmt.Errorf("the variables of %s were not evaluated: %w", h.Name, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -19,7 +20,8 @@ import (
 // maxRead bounds what is read of a file that playbooks have written.
 const maxRead = 4 << 20
 
-// readObject reads a JSON object of a directory that others write to.
+// readObject reads a JSON object below a directory that others write to. The
+// directory itself must be one that they cannot replace: a mounted one.
 func readObject(dir, name string) (map[string]any, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -84,11 +86,14 @@ func (b *build) shareFacts(from *runner) {
 		return
 	}
 	for _, h := range append([]ansible.Host{{Name: ansible.Localhost}}, a.hosts...) {
-		facts, err := readObject(from.path(factsDir), h.Name)
+		if strings.ContainsAny(h.Name, "/\x00") || strings.HasPrefix(h.Name, ".") {
+			continue // Ansible caches nothing under such a name
+		}
+		facts, err := readObject(from.dir, factsDir+"/"+h.Name)
 		if err != nil {
 			continue // none, or nothing that is one
 		}
-		known, err := readObject(to.path(factsDir), h.Name)
+		known, err := readObject(to.dir, factsDir+"/"+h.Name)
 		if err != nil {
 			known = map[string]any{}
 		}
@@ -97,7 +102,7 @@ func (b *build) shareFacts(from *runner) {
 				known[name] = v
 			}
 		}
-		if err := writePlain(to.path(factsDir), h.Name, known); err != nil {
+		if err := writePlain(to.dir, factsDir+"/"+h.Name, known); err != nil {
 			b.log.printf("the facts of %s were not kept: %v", h.Name, err)
 		}
 	}
@@ -113,7 +118,7 @@ func goesByItself(name string) bool {
 	return false
 }
 
-// writePlain replaces a file of a directory that others write to.
+// writePlain replaces a file below a directory that others write to; see readObject.
 func writePlain(dir, name string, object map[string]any) error {
 	if len(object) == 0 {
 		return nil
@@ -127,7 +132,7 @@ func writePlain(dir, name string, object map[string]any) error {
 		return err
 	}
 	defer root.Close()
-	temporary := "." + nonce()
+	temporary := path.Dir(name) + "/." + nonce()
 	if err := root.WriteFile(temporary, raw, 0o600); err != nil {
 		return err
 	}
@@ -152,9 +157,7 @@ func (b *build) copyLog() error {
 	}
 	defer root.Close()
 	name := logsDir + "/" + logFile
-	if fi, err := root.Lstat(name); err == nil && !fi.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a plain file", name)
-	} else if errors.Is(err, fs.ErrNotExist) {
+	if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		b.ansible.shown = 0
 	}
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o644)
@@ -162,6 +165,9 @@ func (b *build) copyLog() error {
 		return err
 	}
 	defer f.Close()
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a plain file", name) // writing to a pipe could last for ever
+	}
 	length := b.log.length()
 	n, err := io.Copy(f, io.NewSectionReader(b.log.file, b.ansible.shown, length-b.ansible.shown))
 	b.ansible.shown += n

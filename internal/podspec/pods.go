@@ -219,7 +219,7 @@ func addRunners(pod *corev1.Pod, e Executor) {
 	var runners []corev1.Container
 	for _, name := range names {
 		own, dir := "runner-"+name, path.Join(buildspec.RunnersDir, name)
-		pod.Spec.Volumes = append(pod.Spec.Volumes, emptyDir(own), emptyDir("tmp-"+name), emptyDir("home-"+name))
+		pod.Spec.Volumes = append(pod.Spec.Volumes, emptyDir(own), emptyDir("tmp-"+name), emptyDir("home-"+name), memory("shm-"+name))
 		share(own, dir, &executor, false)
 		repositories := []string{"untrusted"}
 		if name == buildspec.RunnerTrusted {
@@ -237,6 +237,8 @@ func addRunners(pod *corev1.Pod, e Executor) {
 		share("work", buildspec.WorkDir, &c, false)
 		share("tmp-"+name, "/tmp", &c, false)
 		share("home-"+name, executorHome, &c, false)
+		// The containers of a Pod share /dev/shm, and secrets are held there.
+		share("shm-"+name, "/dev/shm", &c, false)
 		share(own, dir, &c, false)
 		share("ansible", buildspec.AnsibleDir, &c, true)
 		share("ssh-agent", path.Join(buildspec.RunnersDir, buildspec.SSHAgentDir), &c, true)
@@ -280,6 +282,13 @@ func confined() *corev1.SecurityContext {
 
 func emptyDir(name string) corev1.Volume {
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+// memory is an emptyDir that is on no disk.
+func memory(name string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{
+		Medium: corev1.StorageMediumMemory, SizeLimit: ptr(resource.MustParse("64Mi")),
+	}}}
 }
 
 func secret(volume, name string, keys ...string) corev1.Volume {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,9 +125,15 @@ func TestRunnersHaveNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []string{"trusted", "runner-trusted", "home-trusted", "tmp-trusted", "tmp", "keys", "build", "secrets"} {
+	for _, v := range []string{"trusted", "runner-trusted", "home-trusted", "tmp-trusted", "shm-trusted", "tmp", "keys", "build", "secrets"} {
 		if seen["untrusted"][v] {
 			t.Errorf("the untrusted container has the volume %s", v)
+		}
+	}
+	for _, c := range pod.Spec.Containers {
+		own := slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == "/dev/shm" && m.Name == "shm-"+c.Name })
+		if !own && c.Name != ContainerExecutor {
+			t.Errorf("%s holds secrets where the others see them", c.Name)
 		}
 	}
 	if n := len(pod.Spec.Containers); pod.Spec.Containers[n-1].Name != ContainerExecutor {
