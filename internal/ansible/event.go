@@ -51,13 +51,17 @@ type Event struct {
 // mark is how a line of events begins.
 const mark = "\x1e"
 
-// MaxEvent bounds one line; the plugin keeps to less.
-const MaxEvent = 4 << 20
+// MaxEvent bounds one line; the plugin keeps to less. maxDepth bounds how deep
+// its values are nested: playbooks of strangers can write events as well.
+const (
+	MaxEvent = 4 << 20
+	maxDepth = 64
+)
 
 // ParseEvent tells an event from a line of text.
 func ParseEvent(line string) (Event, bool) {
 	rest, ok := strings.CutPrefix(line, mark)
-	if !ok {
+	if !ok || depth(rest) > maxDepth {
 		return Event{}, false
 	}
 	var e Event
@@ -67,6 +71,26 @@ func ParseEvent(line string) (Event, bool) {
 		return Event{}, false
 	}
 	return e, true
+}
+
+// depth is how deep the values of a JSON text are nested.
+func depth(text string) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
 }
 
 // Failed says whether the event makes the playbook fail, as far as that can be known by then.

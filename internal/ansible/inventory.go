@@ -34,7 +34,8 @@ type JobVars struct {
 }
 
 // Squash gives each host, and localhost, the variables that it has: those of
-// the job, of its groups by name, its own, and the extra ones; the later wins.
+// the job, of its groups by name, its own, and the extra ones; the later wins,
+// and over all how the host is reached.
 // As with Ansible's default, objects are replaced and not merged.
 func Squash(hosts []Host, j JobVars) map[string]Vars {
 	out := map[string]Vars{}
@@ -71,6 +72,9 @@ type Inventory struct {
 	Vars map[string]Vars
 	// Frozen says that the variables are no templates any more.
 	Frozen bool
+	// Trusted playbooks get nothing that steers Ansible but how their hosts are
+	// reached: a job could have a program of its own run in place of ssh or Python.
+	Trusted bool
 	// Without are variables that are left out: secrets have their names.
 	Without []string
 	// Unreachable are the hosts that were lost.
@@ -118,7 +122,23 @@ func (i Inventory) of(host string) (*yaml.Node, error) {
 	for _, name := range i.Without {
 		delete(vars, name)
 	}
+	if i.Trusted {
+		maps.DeleteFunc(vars, func(name string, _ any) bool { return Steers(name) && !i.connects(host, name) })
+	}
 	return nodeOf(vars, i.Frozen)
+}
+
+// Steers says whether Ansible itself goes by a variable.
+func Steers(name string) bool { return strings.HasPrefix(name, "ansible_") }
+
+// connects says whether a variable is how a host is reached, as we say it.
+func (i Inventory) connects(host, name string) bool {
+	n := slices.IndexFunc(i.Hosts, func(h Host) bool { return h.Name == host })
+	if n < 0 {
+		return false
+	}
+	ours, ok := i.Hosts[n].Connection[name]
+	return ok && (name != pythonVar || i.Vars[host][name] == ours)
 }
 
 // Unsafe is a file of variables that are text, whatever they look like (Ansible: !unsafe).

@@ -36,18 +36,18 @@ const (
 var layers = map[string]layer{
 	"internal/model": values,
 
-	"internal/ansible": pure, "internal/buildspec": pure, "internal/configlang": pure, "internal/confview": pure, "internal/depends": pure, "internal/gate": pure,
+	"internal/ansible": pure, "internal/artifacts": pure, "internal/buildspec": pure, "internal/configlang": pure, "internal/confview": pure, "internal/depends": pure, "internal/gate": pure, "internal/hold": pure,
 	"internal/jobgraph": pure, "internal/layout": pure, "internal/match": pure, "internal/mergeplan": pure,
 	"internal/lru": pure, "internal/repostate": pure, "internal/returned": pure,
 	"internal/naming": pure, "internal/nodes": pure, "internal/podspec": pure, "internal/report": pure, "internal/secretcrypt": pure, "internal/semaphore": pure, "internal/simulate": pure, "internal/tenantfile": pure, "internal/timer": pure, "internal/token": pure, "internal/zuulregex": pure,
 
 	"api": objects,
 
-	"internal/convert": views, "internal/statusview": views,
+	"internal/convert": views, "internal/nodeview": views, "internal/statusview": views,
 
 	"internal/apimetrics": effects, "internal/cli": effects, "internal/configsource": effects, "internal/drivers": effects,
 	"internal/executor": effects, "internal/gitrepo": effects, "internal/history": effects, "internal/hosts": effects, "internal/identity": effects,
-	"internal/intake": effects, "internal/logstore": effects, "internal/managerapi": effects, "internal/merger": effects,
+	"internal/finger": effects, "internal/gcsblob": effects, "internal/intake": effects, "internal/logarchive": effects, "internal/logfollow": effects, "internal/logstore": effects, "internal/managerapi": effects, "internal/merger": effects,
 	"internal/localrepo": effects, "internal/nodeagent": effects, "internal/offline": effects, "internal/projectkeys": effects, "internal/web": effects, "internal/archtest": effects, "internal/testkit": effects,
 
 	"controllers": controllers,

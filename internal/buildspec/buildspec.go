@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -80,6 +82,17 @@ type Spec struct {
 	// Items are all changes that the tested state has beyond the branches, in merge order, this one last.
 	Items []Change `json:"items,omitempty"`
 
+	// BuildRefs are the changes that the build is for, BuildSetRefs those of its item.
+	BuildRefs    []Change `json:"buildRefs,omitempty"`
+	BuildSetRefs []Change `json:"buildSetRefs,omitempty"`
+	// Messages are what authors say of changes, by Change.Key; some may be left out.
+	// They are a stranger's words.
+	Messages map[string]string `json:"messages,omitempty"`
+	// EventID is the name of the event that brought the item in.
+	EventID string `json:"eventID,omitempty"`
+	// ChildJobs are the jobs that depend on this one directly.
+	ChildJobs []string `json:"childJobs,omitempty"`
+
 	// GitURL + "/" + canonical project name is the repository to fetch; its
 	// branches are the prepared states. The password is the git token.
 	GitURL string `json:"gitURL"`
@@ -90,6 +103,11 @@ type Spec struct {
 	LogURL string `json:"logURL"`
 	// ResultURL takes what the build returns; authorised by the log token.
 	ResultURL string `json:"resultURL,omitempty"`
+	// ProgressURL takes a Progress, and answers with a Resume; authorised by the log token.
+	ProgressURL string `json:"progressURL,omitempty"`
+
+	// SemaphoresURL takes a SemaphoreAsk, and answers with a SemaphoreAnswer.
+	SemaphoresURL string `json:"semaphoresURL,omitempty"`
 
 	Projects []Checkout `json:"projects"`
 
@@ -114,8 +132,41 @@ type Spec struct {
 	WorkspaceScheme string `json:"workspaceScheme,omitempty"`
 	// PostReview pipelines run what was reviewed.
 	PostReview bool `json:"postReview,omitempty"`
+	// Artifacts of builds of changes ahead that provide what the job requires, and of
+	// jobs that it depends on.
+	Artifacts []Artifact `json:"artifacts,omitempty"`
 	// Tags of the job (Zuul: jobtags).
 	Tags []string `json:"tags,omitempty"`
+	// LeftOut is what there was no room for, in words.
+	LeftOut []string `json:"leftOut,omitempty"`
+	// FailureOutput are expressions; a line of the output of run that begins with
+	// what one describes makes the build fail.
+	FailureOutput []string `json:"failureOutput,omitempty"`
+}
+
+// Progress is what an executor says of an attempt that has not ended. What was
+// said stays said.
+type Progress struct {
+	// Paused attempts have run, and wait for the jobs that depend on theirs.
+	Paused bool `json:"paused,omitempty"`
+	// Failing is why the attempt is known to fail.
+	Failing string `json:"failing,omitempty"`
+}
+
+// Resume is what the manager says to a paused attempt.
+type Resume struct {
+	Resume bool `json:"resume"`
+}
+
+// SemaphoreAsk says which semaphores an attempt needs now, in place of what it said
+// before: all of one playbook, or none.
+type SemaphoreAsk struct {
+	Names []string `json:"names"`
+}
+
+// SemaphoreAnswer says whether it has all of them.
+type SemaphoreAnswer struct {
+	Held bool `json:"held"`
 }
 
 // SrcDir is where the repository of a project is in the workspace: by its
@@ -144,6 +195,23 @@ func (s *Spec) Trusted() bool {
 	return slices.ContainsFunc(s.Playbooks(), func(p Playbook) bool { return p.Trusted && p.Ansible() })
 }
 
+// How long each cleanup playbook may take when the build was stopped, and all of them.
+const (
+	MaxCleanup    = 5 * time.Minute
+	maxAllCleanup = 30 * time.Minute
+)
+
+// CleanupTime is how long the build may clean up after it was stopped.
+func (s *Spec) CleanupTime() time.Duration {
+	var out time.Duration
+	for _, p := range s.PostRun {
+		if p.Cleanup {
+			out += MaxCleanup
+		}
+	}
+	return min(out, maxAllCleanup)
+}
+
 // Playbooks are all that the build runs, in order.
 func (s *Spec) Playbooks() []Playbook { return slices.Concat(s.PreRun, s.Run, s.PostRun) }
 
@@ -158,6 +226,11 @@ type Change struct {
 	Head     string        `json:"head,omitempty"`
 	// OldRev of a branch or tag that was pushed.
 	OldRev string `json:"oldRev,omitempty"`
+}
+
+// Key of a version of a change.
+func (c Change) Key() string {
+	return c.Project.Canonical() + "#" + strconv.FormatInt(c.Number, 10) + "," + c.Patchset
 }
 
 // Checkout is one repository of the workspace.
@@ -184,6 +257,8 @@ type Playbook struct {
 	Secrets []PlaybookSecret `json:"secrets,omitempty"`
 	// Roles are the repositories in which the playbook finds roles, in order.
 	Roles []Role `json:"roles,omitempty"`
+	// Semaphores that the build holds while the playbook runs, sorted.
+	Semaphores []string `json:"semaphores,omitempty"`
 	// Nesting is how far the definition with this playbook is from the base job. A
 	// post-run playbook runs when as much of pre-run was begun.
 	Nesting int `json:"nesting,omitempty"`
@@ -247,7 +322,9 @@ type Node struct {
 	// build; empty when it is the build's.
 	Key string `json:"key,omitempty"`
 	// Home is where the workspace goes on the node.
-	Home   string   `json:"home"`
+	Home string `json:"home"`
+	// Python is the interpreter that Ansible uses there; it looks for one when it is empty.
+	Python string   `json:"python,omitempty"`
 	Groups []string `json:"groups,omitempty"`
 }
 

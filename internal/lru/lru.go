@@ -38,10 +38,29 @@ func (l *Cache[K, V]) Get(key K) (V, bool) {
 	return entryOf[K, V](e).value, true
 }
 
+// GetOrPut gives what was put, or puts what create makes: whoever asks at the same
+// time gets the same.
+func (l *Cache[K, V]) GetOrPut(key K, create func() V) V {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.at[key]; ok {
+		l.order.MoveToFront(e)
+		return entryOf[K, V](e).value
+	}
+	value := create()
+	l.put(key, value)
+	return value
+}
+
 // Put adds or replaces.
 func (l *Cache[K, V]) Put(key K, value V) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.put(key, value)
+}
+
+// put holds mu.
+func (l *Cache[K, V]) put(key K, value V) {
 	if e, ok := l.at[key]; ok {
 		entryOf[K, V](e).value = value
 		l.order.MoveToFront(e)

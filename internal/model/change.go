@@ -52,20 +52,42 @@ type Change struct {
 	// Message is the text in which Depends-On lines stand: a pull request's body.
 	Message string `json:"message"`
 	Author  string `json:"author"`
-	Open    bool   `json:"open"`
-	Draft   bool   `json:"draft"`
-	Merged  bool   `json:"merged"`
+	// FirstContribution says that nothing of the author was ever merged there, and
+	// that the author has no rights there, as far as the host tells.
+	FirstContribution bool `json:"firstContribution,omitempty"`
+	Open              bool `json:"open"`
+	Draft             bool `json:"draft"`
+	Merged            bool `json:"merged"`
 	// MergeCommit is the commit that the host made when it merged the change.
 	MergeCommit string `json:"mergeCommit,omitempty"`
 	// Approvals are the latest reviews of each reviewer on the current patchset.
 	Approvals []Approval `json:"approvals,omitempty"`
 	// Labels on the change, sorted.
 	Labels []string `json:"labels,omitempty"`
+	// Statuses and checks of the head, as "who:context:state", the latest of each
+	// context, sorted (Zuul: the status of a GitHub requirement). A check's state is
+	// its conclusion, or its status while it runs.
+	Statuses []string `json:"statuses,omitempty"`
+	// Verdict is what the host says of merging it; nil when it does not say before
+	// it is asked to merge.
+	Verdict *Verdict `json:"verdict,omitempty"`
+}
+
+// Verdict is what a host has against merging a change (Zuul: canMerge).
+type Verdict struct {
+	// Unknown says that the host has not worked it out yet.
+	Unknown bool `json:"unknown,omitempty"`
+	// Missing are the contexts of required statuses and checks that did not succeed.
+	Missing []string `json:"missing,omitempty"`
+	// Blocked is what else stands against it, in words: "it conflicts with main".
+	Blocked []string `json:"blocked,omitempty"`
 }
 
 // Approval is one reviewer's current verdict.
 type Approval struct {
 	By string `json:"by"`
+	// Email of the reviewer, where the host tells it.
+	Email string `json:"email,omitempty"`
 	// Type is "approved", "changes_requested" or "comment".
 	Type string `json:"type"`
 	// Permission of the reviewer on the repository: "read", "write" or "admin".

@@ -8,7 +8,7 @@ type TriggerEvent struct {
 	// Name is unique; the same delivery has the same name.
 	Name       string
 	Connection string
-	// Event is "pull_request", "pull_request_review", "push", "enqueue" or Timer.
+	// Event is "pull_request", "pull_request_review", "push", "check_run", "enqueue" or Timer.
 	Event  string
 	Action string
 	// Project is the path on the host, e.g. "acme/api".
@@ -21,9 +21,12 @@ type TriggerEvent struct {
 	NewRev   string
 	Comment  string
 	// State of a review: "approved", "changes_requested" or "commented".
-	State   string
-	Label   string
-	Account string
+	State string
+	Label string
+	// Status that was set on the change's head, as "who:context:state"; Check that
+	// ended or was asked for again, as "app:name:conclusion".
+	Status, Check string
+	Account       string
 	// Tenant and Pipeline, for the events "enqueue" and Timer.
 	Tenant, Pipeline string
 	// Urgent changes pass those that wait, for the event "enqueue".

@@ -11,6 +11,7 @@ const (
 	PostFailure  BuildResult = "POST_FAILURE"
 	Retry        BuildResult = "RETRY"
 	RetryLimit   BuildResult = "RETRY_LIMIT"
+	DiskFull     BuildResult = "DISK_FULL"
 	NodeFailure  BuildResult = "NODE_FAILURE"
 	Skipped      BuildResult = "SKIPPED"
 	Canceled     BuildResult = "CANCELED"

@@ -93,6 +93,14 @@ func WarmNode(pool, tenant, label string, number int64) string {
 	return fmt.Sprintf("warm-%s-%s", slug(label, projectLength), digest(pool, tenant, label, fmt.Sprint(number))[:12])
 }
 
+// Hold is the name of a request to keep nodes of a job, by what is asked for.
+func Hold(job string, parts ...string) string {
+	return fmt.Sprintf("%s-%s", slug(job, queueLength), digest(append([]string{job}, parts...)...)[:8])
+}
+
+// HeldKey is the name of the Secret with the key of a node that is kept.
+func HeldKey(pod string) string { return pod + "-ssh" }
+
 // Template of a node is a short digest of what it is made of.
 func Template(content string) string { return digest(content)[:16] }
 

@@ -23,9 +23,9 @@
 // TERM or KILL. What a finished command left running in the
 // background stays, as with sshd: a pre-run may start a daemon for the run.
 //
-// It also has the three things that a node needs from nothing but this binary:
-// Unpack (a workspace sent as a tar stream), HoldSecrets (a file that is there
-// while a script runs) and Install (the binary copied into the Pod by an init
+// It also has the four things that a node needs from nothing but this binary:
+// Unpack (a workspace sent as a tar stream), Pack (files that go the other way),
+// HoldSecrets (a file that is there while a script runs) and Install (the binary copied into the Pod by an init
 // container).
 //
 // The output of a task of Ansible is followed through the subsystem

@@ -10,7 +10,7 @@ import (
 )
 
 // initGrace is how long the server may take to end its sessions; Kubernetes
-// gives 30 s before it kills the container.
+// gives it as long before it kills the container.
 const initGrace = 10 * time.Second
 
 // ExitError is how the server under the init ended; the init's own exit code
@@ -19,8 +19,8 @@ type ExitError struct{ Code int }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("node agent ended with code %d", e.Code) }
 
-func runInit(ctx context.Context) error {
-	code, err := superviseAndReap(ctx, "/proc/self/exe", os.Args, initGrace)
+func runInit(ctx context.Context, grace time.Duration) error {
+	code, err := superviseAndReap(ctx, "/proc/self/exe", os.Args, grace)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ type Options struct {
 	// Linger is how long the output of a command is still waited for after it
 	// has exited and something in the background keeps it open; default 2 s.
 	Linger time.Duration
+	// Outlast is how long, after ctx has ended, whoever is connected may go on. No
+	// one else is let in.
+	Outlast time.Duration
 	// KeepAlive is how often a silent client is asked whether it is there;
 	// it is given up after three intervals. Default 15 s.
 	KeepAlive time.Duration

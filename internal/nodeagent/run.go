@@ -14,7 +14,7 @@ import (
 // more, with the same arguments, as the server.
 func Run(ctx context.Context, o Options) error {
 	if os.Getpid() == 1 {
-		return runInit(ctx)
+		return runInit(ctx, initGrace+o.Outlast)
 	}
 	if err := keepPrivate(); err != nil {
 		return fmt.Errorf("node agent: %w", err)

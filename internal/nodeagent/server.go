@@ -86,14 +86,17 @@ func (s *server) configure() error {
 	return nil
 }
 
-// serve accepts until ctx ends; then it drops every connection, whose sessions
-// are killed, and waits for them. Connections go first: a command that dies
+// serve accepts until ctx ends; then it drops every connection, at once or when
+// they have had the time that the options give them. Sessions are killed, and it
+// waits for them. Connections go first: a command that dies
 // because the node does must not look as if it had failed by itself.
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	defer l.Close()
 	stop := context.AfterFunc(ctx, func() {
 		l.Close()
-		s.dropAll()
+		if s.opts.Outlast == 0 {
+			s.dropAll()
+		}
 	})
 	defer stop()
 	for {
@@ -155,12 +158,18 @@ func (s *server) dropAll() {
 // drain waits for the sessions to be killed. dropAll again: a connection may
 // have been accepted just before the listener closed.
 func (s *server) drain() error {
-	s.dropAll()
 	done := make(chan struct{})
 	go func() {
 		s.wg.Wait()
 		close(done)
 	}()
+	if s.opts.Outlast > 0 {
+		select {
+		case <-done:
+		case <-time.After(s.opts.Outlast):
+		}
+	}
+	s.dropAll()
 	select {
 	case <-done:
 	case <-time.After(s.opts.KillGrace + time.Second):

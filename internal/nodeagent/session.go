@@ -192,9 +192,10 @@ func (se *session) programEnv() []string {
 	return env
 }
 
-// tell sends how the program ended and closes the channel.
+// tell sends how the program ended and closes the channel. The end of the output
+// comes after that, as sshd has it: a client that shares its connection with others
+// may take the channel for over when it sees the end of both streams.
 func (se *session) tell(st exitState) {
-	_ = se.ch.CloseWrite()
 	if st.signal == 0 {
 		m := struct{ Status uint32 }{uint32(st.code)}
 		_, _ = se.ch.SendRequest("exit-status", false, ssh.Marshal(&m))
@@ -207,6 +208,7 @@ func (se *session) tell(st exitState) {
 		}{Name: string(signalName(st.signal)), Dumped: st.dumped}
 		_, _ = se.ch.SendRequest("exit-signal", false, ssh.Marshal(&m))
 	}
+	_ = se.ch.CloseWrite()
 	se.ch.Close()
 }
 

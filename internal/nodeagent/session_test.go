@@ -406,3 +406,37 @@ func TestJobsLetKeysIn(t *testing.T) {
 		t.Error("a key that was taken out is still let in")
 	}
 }
+
+// TestOutlast: whoever is connected may go on after SIGTERM, and nobody else
+// comes in; then the agent ends.
+func TestOutlast(t *testing.T) {
+	a := startAgent(t, func(o *Options) { o.Outlast = time.Minute })
+	c, err := a.dial(a.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.stop()
+	for deadline := time.Now().Add(20 * time.Second); ; { // the listener closes soon
+		other, err := a.dial(a.client)
+		if err != nil {
+			break
+		}
+		other.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("somebody else was let in")
+		}
+	}
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Output("echo cleaned up"); err != nil || string(out) != "cleaned up\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	c.Close()
+	select {
+	case <-a.done:
+	case <-time.After(20 * time.Second):
+		t.Error("the agent has nobody any more, and goes on")
+	}
+}

@@ -27,6 +27,8 @@ type Pool struct {
 	// Max nodes at once; 0 for no bound. Used counts those that exist and that
 	// nobody may take.
 	Max, Used int
+	// Leaving nodes are being deleted: they still take room, but it is coming.
+	Leaving int
 	// MaxPerTenant nodes of one tenant's builds; 0 for no bound. UsedBy counts them.
 	MaxPerTenant int
 	UsedBy       map[string]int
@@ -75,11 +77,35 @@ type Decision struct {
 
 // Assign decides about all waiting requests.
 func Assign(requests []Request, pools []Pool) map[string]Decision {
-	pools = slices.Clone(pools)
-	for i := range pools {
-		pools[i].UsedBy, pools[i].Idle = maps.Clone(pools[i].UsedBy), slices.Clone(pools[i].Idle)
+	return assignAll(requests, ownCopy(pools))
+}
+
+// Room is how many nodes of a pool can be made for nobody in particular: what
+// requests take now or wait for is theirs. It is negative where there is no bound.
+func Room(requests []Request, pools []Pool, name string) int {
+	pools = ownCopy(pools)
+	assignAll(requests, pools)
+	for _, p := range pools {
+		if p.Name == name && p.Max > 0 {
+			return max(0, p.Max-p.Used-p.Leaving-len(p.Idle))
+		}
 	}
-	slices.SortFunc(pools, func(a, b Pool) int { return cmp.Compare(a.Name, b.Name) })
+	return -1
+}
+
+// ownCopy of the pools, by name. Idle nodes are in order, so that a decision that
+// is made again takes the same ones.
+func ownCopy(pools []Pool) []Pool {
+	pools = slices.SortedFunc(slices.Values(pools), func(a, b Pool) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range pools {
+		pools[i].UsedBy = maps.Clone(pools[i].UsedBy)
+		pools[i].Idle = slices.SortedFunc(slices.Values(pools[i].Idle), func(a, b Idle) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	return pools
+}
+
+// assignAll serves the requests in their order, from the pools' room.
+func assignAll(requests []Request, pools []Pool) map[string]Decision {
 	sorted := slices.Clone(requests)
 	slices.SortFunc(sorted, func(a, b Request) int {
 		return cmp.Or(first(!a.Begun)-first(!b.Begun), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Relative, b.Relative), a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
@@ -179,14 +205,15 @@ func (p *Pool) roomFor(nodes []string) Decision {
 		return Decision{}
 	}
 	others := slices.DeleteFunc(slices.Clone(p.Idle), func(x Idle) bool { return slices.Contains(nodes, x.Name) })
-	over := p.Used + len(nodes) + len(others) - p.Max
+	over := p.Used + p.Leaving + len(nodes) + len(others) - p.Max
 	if over <= 0 {
 		return Decision{}
 	}
-	d := Decision{Wait: fmt.Sprintf("pool %s has %d of at most %d nodes in use", p.Name, p.Used, p.Max)}
-	// Those that start go before those that can be of use.
+	d := Decision{Wait: fmt.Sprintf("pool %s has %d of at most %d nodes in use", p.Name, p.Used+p.Leaving, p.Max)}
+	// Those that start go before those that can be of use, and none goes for room
+	// that others are about to leave.
 	slices.SortStableFunc(others, func(a, b Idle) int { return first(a.Ready) - first(b.Ready) })
-	for _, x := range others[:min(over, len(others))] {
+	for _, x := range others[:min(max(0, over-p.Leaving), len(others))] {
 		d.GiveWay = append(d.GiveWay, x.Name)
 	}
 	if len(d.GiveWay) > 0 {

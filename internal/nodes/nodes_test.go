@@ -1,11 +1,13 @@
 package nodes
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestAssign(t *testing.T) {
@@ -53,6 +55,21 @@ func TestAssign(t *testing.T) {
 			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2, Idle: []Idle{
 				{"other/w", "other", "debian", true}, {"acme/starts", "acme", "debian", false}, {"acme/w", "acme", "debian", true}}}},
 			map[string]Decision{"a": {Wait: "warm nodes of pool p give way", GiveWay: []string{"acme/starts", "other/w"}}},
+		},
+		"room that others leave is waited for, and nobody gives way for it again": {
+			[]Request{{Name: "a", Tenant: "acme", Labels: []string{"debian"}}},
+			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 2, Leaving: 1, Idle: []Idle{{"other/w", "other", "debian", true}}}},
+			map[string]Decision{"a": {Wait: "pool p has 1 of at most 2 nodes in use"}},
+		},
+		"only what lacks besides gives way": {
+			[]Request{{Name: "a", Tenant: "acme", Labels: []string{"debian", "debian"}}},
+			[]Pool{{Name: "p", Labels: []string{"debian"}, Max: 3, Leaving: 1, Idle: []Idle{{"other/x", "other", "debian", true}, {"other/w", "other", "debian", true}}}},
+			map[string]Decision{"a": {Wait: "warm nodes of pool p give way", GiveWay: []string{"other/w"}}},
+		},
+		"the first by name is taken, however they are listed": {
+			[]Request{{Name: "a", Tenant: "acme", Labels: []string{"debian"}}},
+			[]Pool{{Name: "p", Labels: []string{"debian"}, Idle: []Idle{{"acme/x", "acme", "debian", true}, {"acme/w", "acme", "debian", true}}}},
+			map[string]Decision{"a": {Pools: []string{"p"}, Take: []string{"acme/w"}}},
 		},
 		"two warm ones": {
 			[]Request{{Name: "a", Tenant: "acme", Labels: []string{"debian", "debian"}}, {Name: "b", Tenant: "acme", Labels: []string{"debian"}}},
@@ -108,4 +125,74 @@ func newOnes(all map[string]Decision) map[string]Decision {
 		}
 	}
 	return all
+}
+
+// TestRoom: warm nodes are made of what no request takes or waits for.
+func TestRoom(t *testing.T) {
+	one := []Request{{Name: "a", Tenant: "acme", Labels: []string{"debian"}}}
+	pool := func(change func(*Pool)) []Pool {
+		p := Pool{Name: "p", Labels: []string{"debian"}, Max: 4}
+		if change != nil {
+			change(&p)
+		}
+		return []Pool{p, {Name: "q", Labels: []string{"fedora"}, Max: 1, Used: 1}}
+	}
+	for name, tc := range map[string]struct {
+		requests []Request
+		pools    []Pool
+		want     int
+	}{
+		"no bound":                   {one, pool(func(p *Pool) { p.Max = 0 }), -1},
+		"nobody asks":                {nil, pool(func(p *Pool) { p.Used, p.Leaving = 1, 1 }), 2},
+		"idle ones take room":        {nil, pool(func(p *Pool) { p.Idle = []Idle{{Name: "w"}} }), 3},
+		"somebody takes some of it":  {one, pool(nil), 3},
+		"somebody waits for it":      {one, pool(func(p *Pool) { p.Used = 4 }), 0},
+		"waits for room elsewhere":   {[]Request{{Name: "a", Labels: []string{"fedora"}}}, pool(nil), 4},
+		"waits for its tenant's own": {one, pool(func(p *Pool) { p.Used, p.MaxPerTenant, p.UsedBy = 1, 1, map[string]int{"acme": 1} }), 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Room(tc.requests, tc.pools, "p"); got != tc.want {
+				t.Errorf("room for %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestGivingWayIsDoneOnce: when what gives way is being deleted, nothing else
+// gives way for the same requests; and there never are more nodes than may be.
+func TestGivingWayIsDoneOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Pool{Name: "p", Labels: []string{"a", "b"}, Max: rapid.IntRange(1, 6).Draw(t, "max"),
+			Used: rapid.IntRange(0, 3).Draw(t, "used"), Leaving: rapid.IntRange(0, 2).Draw(t, "leaving")}
+		for n := range rapid.IntRange(0, max(0, p.Max-p.Used-p.Leaving)).Draw(t, "idle") {
+			p.Idle = append(p.Idle, Idle{Name: fmt.Sprint("w", n), Tenant: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "tenant"),
+				Label: rapid.SampledFrom(p.Labels).Draw(t, "label"), Ready: rapid.Bool().Draw(t, "ready")})
+		}
+		var requests []Request
+		for n := range rapid.IntRange(1, 4).Draw(t, "requests") {
+			requests = append(requests, Request{Name: fmt.Sprint("r", n), Tenant: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "tenant"),
+				Labels: rapid.SliceOfN(rapid.SampledFrom(p.Labels), 1, 3).Draw(t, "labels")})
+		}
+		made := 0
+		for _, d := range Assign(requests, []Pool{p}) {
+			for _, take := range d.Take {
+				if take == "" {
+					made++
+				}
+			}
+			p.Leaving += len(d.GiveWay)
+			p.Idle = slices.DeleteFunc(p.Idle, func(x Idle) bool { return slices.Contains(d.GiveWay, x.Name) })
+		}
+		if all := p.Used + p.Leaving + len(p.Idle) + made; made > 0 && all > p.Max {
+			t.Fatalf("%d nodes of at most %d", all, p.Max)
+		}
+		if made > 0 {
+			return // what was made is not among the facts of the second look
+		}
+		for name, d := range Assign(requests, []Pool{p}) {
+			if len(d.GiveWay) > 0 {
+				t.Fatalf("%v give way to %s, too", d.GiveWay, name)
+			}
+		}
+	})
 }

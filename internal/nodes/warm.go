@@ -12,6 +12,8 @@ type Wish struct {
 	// Template is what they are to be made of.
 	Template string
 	Ready    int
+	// Most that may wait; Ready when it is less.
+	Most int
 	// MaxAge of one that nobody took; 0 for no bound.
 	MaxAge time.Duration
 }
@@ -36,7 +38,7 @@ type Warmth struct {
 }
 
 // Keep decides which warm nodes a pool makes and drops. Those whose template is
-// another than wished, that are too old or more than wished go. One that failed
+// another than wished, that are too old or more than may wait go. One that failed
 // stays until the time in which it could have started is over: what fails at
 // once would otherwise be made again and again without a pause.
 func Keep(wishes []Wish, have []Warm, patience time.Duration, now time.Time) Warmth {
@@ -53,24 +55,25 @@ func Keep(wishes []Wish, have []Warm, patience time.Duration, now time.Time) War
 	have = slices.SortedFunc(slices.Values(have), func(a, b Warm) int {
 		return cmp.Or(first(!a.Ready)-first(!b.Ready), a.Made.Compare(b.Made), cmp.Compare(a.Name, b.Name))
 	})
-	left := map[int]int{}
+	left, room := map[int]int{}, map[int]int{}
 	for i, w := range wishes {
-		left[i] = w.Ready
+		left[i], room[i] = w.Ready, max(w.Ready, w.Most)
 	}
 	for _, x := range have {
 		i := slices.IndexFunc(wishes, func(w Wish) bool { return w.Tenant == x.Tenant && w.Label == x.Label })
 		switch {
 		case x.Leaving:
-		case i < 0, wishes[i].Template != x.Template, left[i] == 0,
+		case i < 0, wishes[i].Template != x.Template, room[i] == 0,
 			wishes[i].MaxAge > 0 && due(x.Made.Add(wishes[i].MaxAge)),
 			!x.Ready && due(x.Made.Add(patience)):
 			out.Drop = append(out.Drop, x.Name)
 		default:
 			left[i]--
+			room[i]--
 		}
 	}
 	for i, w := range wishes {
-		for range left[i] {
+		for range max(0, left[i]) {
 			out.Make = append(out.Make, w)
 		}
 	}

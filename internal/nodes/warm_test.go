@@ -43,4 +43,13 @@ func TestKeep(t *testing.T) {
 			}
 		})
 	}
+	wish.Ready, wish.Most = 1, 2
+	have := []Warm{node("c", time.Minute, nil), node("a", 3*time.Minute, nil), node("b", 2*time.Minute, nil)}
+	if diff := cmp.Diff(Warmth{Drop: []string{"c"}, Next: noon.Add(57 * time.Minute)}, Keep([]Wish{wish}, have, 5*time.Minute, noon)); diff != "" {
+		t.Errorf("more than are made may wait, and no more than that: %s", diff)
+	}
+	wish.Ready, wish.Most = 0, 1
+	if diff := cmp.Diff(Warmth{Drop: []string{"b", "c"}, Next: noon.Add(57 * time.Minute)}, Keep([]Wish{wish}, have, 5*time.Minute, noon)); diff != "" {
+		t.Errorf("none is made, and one may wait: %s", diff)
+	}
 }

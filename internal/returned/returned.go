@@ -38,6 +38,15 @@ func Parse(raw []byte) (Results, error) {
 	return r, nil
 }
 
+// JSON is what Parse reads, no longer than it must be: <, > and & stay as they are.
+func (r Results) JSON() ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(r)
+	return out.Bytes(), err
+}
+
 // Empty says whether nothing was returned.
 func (r Results) Empty() bool { return len(r.Data)+len(r.Secret) == 0 }
 
@@ -128,15 +137,20 @@ type Summary struct {
 	LogURL    string     `json:"logURL,omitempty"`
 	Artifacts []Artifact `json:"artifacts,omitempty"`
 	Warnings  []string   `json:"warnings,omitempty"`
+	// FileComments are for the author of the change.
+	FileComments []FileComment `json:"fileComments,omitempty"`
 }
 
 // Bounds on a summary: on the entries of its lists, and on one text.
 const (
 	maxEntries = 100
 	maxText    = 1000
+	// maxSummary is less than the 256 KiB that all annotations of an object may have.
+	maxSummary = 192 << 10
 )
 
-// Summary leaves out what has another form than it should.
+// Summary leaves out what has another form than it should, and what is too much:
+// of each list the last entries, comments on files first and warnings last.
 func (r Results) Summary() Summary {
 	var s Summary
 	section := zuul(r.Data)
@@ -159,10 +173,31 @@ func (r Results) Summary() Summary {
 	}
 	for _, v := range list(section["artifacts"]) {
 		if a, ok := artifact(v); ok && len(s.Artifacts) < maxEntries {
+			a.URL = below(s.LogURL, a.URL)
 			s.Artifacts = append(s.Artifacts, a)
 		}
 	}
+	s.FileComments = fileComments(section["file_comments"])
+	for s.size() > maxSummary && len(s.FileComments)+len(s.Artifacts)+len(s.Warnings) > 0 {
+		switch {
+		case len(s.FileComments) > 0:
+			s.FileComments = s.FileComments[:len(s.FileComments)-1]
+		case len(s.Artifacts) > 0:
+			s.Artifacts = s.Artifacts[:len(s.Artifacts)-1]
+		default:
+			s.Warnings = s.Warnings[:len(s.Warnings)-1]
+		}
+	}
 	return s
+}
+
+// size is that of the summary in an annotation.
+func (s Summary) size() int {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return maxSummary + 1
+	}
+	return len(raw)
 }
 
 // link is a URL that can stand in a comment; empty when it is none.
@@ -172,6 +207,19 @@ func link(text string) string {
 		return ""
 	}
 	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", "|", "%7C", "`", "%60").Replace(u.String())
+}
+
+// below is a URL that may be relative to that of the log.
+func below(log, text string) string {
+	u, err := url.Parse(text)
+	base, wrong := url.Parse(strings.TrimSuffix(log, "/") + "/")
+	if log == "" || err != nil || wrong != nil || u.IsAbs() {
+		return text
+	}
+	if joined := base.ResolveReference(u).String(); len(joined) <= maxText {
+		return joined
+	}
+	return text
 }
 
 func artifact(v any) (Artifact, bool) {

@@ -39,13 +39,13 @@ func TestAdd(t *testing.T) {
 func TestSummary(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	got := parse(t, `{"data": {"zuul": {"child_jobs": ["one", 2, "`+long+`"], "log_url": "https://logs/1", "warnings": ["careful", {"no": "text"}],
-		"artifacts": [{"name": "image", "url": "docker://x", "metadata": {"type": "container"}}, {"name": "no url"}, "text"]}}}`).Summary()
+		"artifacts": [{"name": "image", "url": "docker://x", "metadata": {"type": "container"}}, {"name": "no url"}, {"name": "docs", "url": "docs/x.html"}, "text"]}}}`).Summary()
 	if n := len((*got.ChildJobs)[1]); n > maxText {
 		t.Errorf("a name has %d bytes", n)
 	}
 	*got.ChildJobs = (*got.ChildJobs)[:1]
 	want := Summary{ChildJobs: &[]string{"one"}, LogURL: "https://logs/1", Warnings: []string{"careful"},
-		Artifacts: []Artifact{{Name: "image", URL: "docker://x", Metadata: json.RawMessage(`{"type":"container"}`)}}}
+		Artifacts: []Artifact{{Name: "image", URL: "docker://x", Metadata: json.RawMessage(`{"type":"container"}`)}, {Name: "docs", URL: "https://logs/1/docs/x.html"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -54,6 +54,47 @@ func TestSummary(t *testing.T) {
 	}
 	if s := parse(t, `{"data": {"zuul": "text"}}`).Summary(); s.ChildJobs != nil {
 		t.Error("no list restricts")
+	}
+}
+
+// TestFileComments: what has another form than it should is left out.
+func TestFileComments(t *testing.T) {
+	r := parse(t, `{"data": {"zuul": {"file_comments": {
+		"b.py": [{"line": 3, "message": "unused", "level": "warning"}, {"message": "whole file"}, {"line": -1, "message": "odd", "level": "loud"}, {"line": 1}, "text"],
+		"a.py": [{"message": "a range", "range": {"start_line": 7, "end_line": 9}, "level": "error"}],
+		"": [{"message": "nowhere"}], "c.py": "no list"}}}}`)
+	want := []FileComment{
+		{Path: "a.py", Line: 7, Level: "error", Message: "a range"},
+		{Path: "b.py", Line: 3, Level: "warning", Message: "unused"}, {Path: "b.py", Message: "whole file"}, {Path: "b.py", Message: "odd"},
+	}
+	if diff := cmp.Diff(want, r.Summary().FileComments); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestSummaryIsBounded: all annotations of an object have 256 KiB.
+func TestSummaryIsBounded(t *testing.T) {
+	var warnings, artifacts []any
+	for range 200 {
+		warnings = append(warnings, strings.Repeat("<", maxText))
+		artifacts = append(artifacts, map[string]any{"name": "<", "url": strings.Repeat("&", maxText), "metadata": "x"})
+	}
+	s := Results{Data: map[string]any{"zuul": map[string]any{"child_jobs": []any{"a"}, "warnings": warnings, "artifacts": artifacts}}}.Summary()
+	raw, err := json.Marshal(s)
+	if err != nil || len(raw) > maxSummary || len(s.Warnings) == 0 || s.ChildJobs == nil {
+		t.Errorf("%d bytes, %d warnings, %v", len(raw), len(s.Warnings), err)
+	}
+}
+
+// TestJSON: what may be handed over can be sent.
+func TestJSON(t *testing.T) {
+	r := Results{Data: map[string]any{"a": strings.Repeat("<", MaxBytes-100)}}
+	raw, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(raw); err != nil {
+		t.Error(err)
 	}
 }
 

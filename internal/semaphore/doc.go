@@ -10,6 +10,8 @@
 // process that dies in between leaves builds with the first few of theirs. They
 // are served before everybody else, so nobody can come between: as all of them
 // hold what comes first and wait for what comes later, they cannot wait in a circle.
+// One semaphore that cannot be written is as such a death for the builds that should
+// have got it, and for nobody else.
 //
 // 3. Otherwise the order of the queues decides: precedence of the pipeline, place
 // in the queue, age. Nobody takes a semaphore for which a build before it waits,

@@ -17,10 +17,12 @@ type land struct {
 	t      *rapid.T
 	now    map[semaphore.Key]semaphore.Semaphore
 	builds []semaphore.Build
+	// before is what a semaphore was before it was last written.
+	before map[semaphore.Key]semaphore.Semaphore
 }
 
 func newLand(t *rapid.T, most int) *land {
-	l := &land{t: t, now: map[semaphore.Key]semaphore.Semaphore{}}
+	l := &land{t: t, now: map[semaphore.Key]semaphore.Semaphore{}, before: map[semaphore.Key]semaphore.Semaphore{}}
 	all := keys("a b c d")
 	for _, k := range all {
 		l.now[k] = semaphore.Semaphore{Max: rapid.IntRange(1, most).Draw(t, "max "+k.Name)}
@@ -35,21 +37,47 @@ func newLand(t *rapid.T, most int) *land {
 
 // write writes a decision, and dies after so many semaphores.
 func (l *land) write(decided map[semaphore.Key]semaphore.Decision, dies int) {
-	written := 0
+	l.writeSome(l.now, decided, dies, nil)
+}
+
+// writeSome writes what was decided by what was seen, and leaves out what cannot
+// be written. It ends where somebody wrote in between.
+func (l *land) writeSome(seen map[semaphore.Key]semaphore.Semaphore, decided map[semaphore.Key]semaphore.Decision, dies int, broken map[semaphore.Key]bool) {
+	written, without := 0, map[string]bool{}
 	for _, k := range slices.SortedFunc(maps.Keys(decided), semaphore.Compare) {
-		s := l.now[k]
-		if slices.Equal(s.Holders, decided[k].Holders) {
+		d := decided[k].Withheld(seen[k], without)
+		if slices.Equal(seen[k].Holders, d.Holders) {
 			continue
 		}
-		if written++; written > dies {
+		if written++; written > dies || !cmp.Equal(seen[k], l.now[k]) {
 			return
 		}
-		if before, after := len(s.Holders), len(decided[k].Holders); after > s.Max && after > before {
+		if broken[k] {
+			for _, b := range d.Given(seen[k]) {
+				without[b] = true
+			}
+			continue
+		}
+		s := l.now[k]
+		if before, after := len(s.Holders), len(d.Holders); after > s.Max && after > before {
 			l.t.Fatalf("%s has %d holders and room for %d", k.Name, after, s.Max)
 		}
-		s.Holders = decided[k].Holders
+		l.before[k] = s
+		s.Holders = d.Holders
 		l.now[k] = s
 	}
+}
+
+// writeBadly decides by a cache that may be behind, and some semaphores cannot be written.
+func (l *land) writeBadly() {
+	seen, broken := maps.Clone(l.now), map[semaphore.Key]bool{}
+	for _, k := range keys("a b c d") {
+		if b, ok := l.before[k]; ok && rapid.Bool().Draw(l.t, "behind "+k.Name) {
+			seen[k] = b
+		}
+		broken[k] = rapid.Bool().Draw(l.t, "broken "+k.Name)
+	}
+	l.writeSome(seen, semaphore.Decide(seen, l.builds), len(seen), broken)
 }
 
 // proceed lets builds that hold all go on; it says whether there were any.
@@ -78,7 +106,7 @@ func TestDecideProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLand(t, 3)
 		for range rapid.IntRange(0, 30).Draw(t, "steps") {
-			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			switch rapid.IntRange(0, 6).Draw(t, "step") {
 			case 0:
 				l.end(func(semaphore.Build) bool { return rapid.Bool().Draw(t, "ends") })
 			case 1: // one leaves its queue, whatever it has
@@ -92,6 +120,12 @@ func TestDecideProperties(t *testing.T) {
 				l.now[k] = s
 			case 3:
 				l.proceed()
+			case 4:
+				l.writeBadly()
+			case 5: // those ahead of one leave, or more come
+				if n := rapid.IntRange(0, len(l.builds)).Draw(t, "moves"); n < len(l.builds) {
+					l.builds[n].Place.Position = rapid.IntRange(0, 3).Draw(t, "to")
+				}
 			default:
 				l.write(semaphore.Decide(l.now, l.builds), rapid.IntRange(0, 4).Draw(t, "dies after"))
 			}

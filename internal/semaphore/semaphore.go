@@ -145,10 +145,14 @@ func (d *deciding) waiting(builds []Build) (unfinished, waiting []Build) {
 			waiting = append(waiting, b)
 		}
 	}
-	order := func(a, b Build) int { return cmp.Or(a.Place.compare(b.Place), cmp.Compare(a.Name, b.Name)) }
-	slices.SortFunc(unfinished, order)
-	slices.SortFunc(waiting, order)
-	return unfinished, waiting
+	return inOrder(unfinished), inOrder(waiting)
+}
+
+// inOrder are builds as they are served.
+func inOrder(builds []Build) []Build {
+	return slices.SortedFunc(slices.Values(builds), func(a, b Build) int {
+		return cmp.Or(a.Place.compare(b.Place), cmp.Compare(a.Name, b.Name))
+	})
 }
 
 // serve gives a build all that it misses, if all of that is free.
