@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/token"
 )
 
@@ -18,6 +20,8 @@ const (
 	maxBody = 8 << 20
 	// slowest is how long a reader may take for one write, a writer for one upload.
 	slowest = 60 * time.Second
+	// archiveTime is how long an archive may take to say whether it has a log.
+	archiveTime = 5 * time.Second
 )
 
 // Headers of answers that serve a log.
@@ -31,10 +35,17 @@ const (
 // Server serves a store over HTTP:
 //
 //	POST or PUT /logs/<namespace>/<build>/<attempt>?offset=N[&final=true]
+//	PUT         /logs/<namespace>/<build>/<attempt>/<file>
 //	GET         /logs/<namespace>/<build>/<attempt>[?offset=N][&follow=true]
 //	GET         /logs/<namespace>/<build>            the newest attempt
+//	GET         /logs/<namespace>/<build>/<attempt>/<file>
+//	GET         /logs/<namespace>/<build>[/<attempt>]/  what there is, as JSON
 type Server struct {
 	Store *Store
+	// Archive has what ended, and the files; nil is none.
+	Archive Archive
+	// ArchiveTime is how long it may take to say whether it has a log; default 5 s.
+	ArchiveTime time.Duration
 	// Key checks tokens of writers: purpose log, subject "<namespace>/<build>/<attempt>".
 	Key token.Key
 	// MayRead decides who may GET; nil is nobody.
@@ -48,19 +59,31 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("PUT /logs/{namespace}/{build}/{attempt}", s.append)
 	mux.HandleFunc("GET /logs/{namespace}/{build}/{attempt}", s.get)
 	mux.HandleFunc("GET /logs/{namespace}/{build}", s.get)
+	mux.HandleFunc("PUT /logs/{namespace}/{build}/{attempt}/{name...}", s.put)
+	mux.HandleFunc("GET /logs/{namespace}/{build}/{attempt}/{name...}", s.file)
+	mux.HandleFunc("GET /logs/{namespace}/{build}/{$}", s.file)
 	return mux
 }
 
-func (s *Server) append(w http.ResponseWriter, r *http.Request) {
+// writer is the key that a request may write, or its refusal has been answered.
+func (s *Server) writer(w http.ResponseWriter, r *http.Request) (Key, bool) {
 	k, err := ParseKey(r.PathValue("namespace"), r.PathValue("build"), r.PathValue("attempt"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+		return k, false
 	}
 	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || !s.Key.Valid(token.Log, k.String(), bearer) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "the token does not open this log", http.StatusUnauthorized)
+		return k, false
+	}
+	return k, true
+}
+
+func (s *Server) append(w http.ResponseWriter, r *http.Request) {
+	k, ok := s.writer(w, r)
+	if !ok {
 		return
 	}
 	offset, err := strconv.ParseInt(r.URL.Query().Get("offset"), 10, 64)
@@ -70,8 +93,48 @@ func (s *Server) append(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(slowest))
 	body := http.MaxBytesReader(w, r.Body, maxBody)
-	size, err := s.Store.Append(k, offset, body, r.URL.Query().Get("final") == "true")
+	size, err := s.appendKept(r, k, offset, body)
+	if errors.Is(err, ErrNotFound) {
+		size, err = s.Store.Append(k, offset, body, r.URL.Query().Get("final") == "true")
+	}
 	answerSize(w, size, err)
+}
+
+// appendKept answers for a log that has ended and is in the archive: its
+// executor did not hear that, and sends the end again. Where the archive cannot
+// be asked the log begins anew, and what is there is written again.
+func (s *Server) appendKept(r *http.Request, k Key, offset int64, body io.Reader) (int64, error) {
+	if _, err := s.Store.Stat(k); !errors.Is(err, ErrNotFound) {
+		return 0, ErrNotFound
+	}
+	kept, err := s.statKept(r.Context(), k)
+	if err != nil {
+		return 0, ErrNotFound
+	}
+	n, err := io.Copy(io.Discard, body)
+	if err == nil && offset+n > kept.Size {
+		err = ErrFinal
+	}
+	return kept.Size, err
+}
+
+// statKept asks the archive for a log. A bucket that does not answer is not waited
+// for: an executor stands behind this.
+func (s *Server) statKept(ctx context.Context, k Key) (File, error) {
+	most := s.ArchiveTime
+	if most == 0 {
+		most = archiveTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return s.archive().Stat(ctx, k, buildspec.LogName)
+}
+
+func (s *Server) archive() Archive {
+	if s.Archive == nil {
+		return noArchive{}
+	}
+	return s.Archive
 }
 
 // answerSize tells the writer where the log ends, whatever happened.
@@ -101,86 +164,20 @@ func answerSize(w http.ResponseWriter, size int64, err error) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (s *Server) get(w http.ResponseWriter, r *http.Request) {
-	if s.MayRead == nil || !s.MayRead(r) {
-		http.Error(w, "you may not read this log", http.StatusForbidden)
-		return
-	}
-	k, err := s.keyToRead(r)
-	var info Info
-	if err == nil {
-		info, err = s.Store.Stat(k)
-	}
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	offset := int64(0)
-	if q := r.URL.Query().Get("offset"); q != "" {
-		offset, err = strconv.ParseInt(q, 10, 64)
-	}
-	if err != nil || offset < 0 || offset > info.Size {
-		http.Error(w, "offset must be a number of bytes within the log", http.StatusRequestedRangeNotSatisfiable)
-		return
-	}
-	s.serve(w, r, info, offset)
-}
-
-func (s *Server) keyToRead(r *http.Request) (Key, error) {
-	ns, build, attempt := r.PathValue("namespace"), r.PathValue("build"), r.PathValue("attempt")
-	if attempt == "" {
-		return s.Store.Latest(ns, build)
-	}
-	return ParseKey(ns, build, attempt)
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	switch {
-	case errors.Is(err, ErrBadKey):
-		http.Error(w, err.Error(), http.StatusBadRequest)
-	case errors.Is(err, ErrNotFound):
-		http.Error(w, "no such log: it has not begun, or it is older than logs are kept", http.StatusNotFound)
-	default:
-		http.Error(w, "the log cannot be read", http.StatusInternalServerError)
-	}
-}
-
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, info Info, offset int64) {
-	follow := r.URL.Query().Get("follow") == "true"
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set(HeaderAttempt, strconv.Itoa(info.Key.Attempt))
-	h.Set(HeaderFinal, strconv.FormatBool(info.Final))
-	if !follow {
-		h.Set("Content-Length", strconv.FormatInt(info.Size-offset, 10))
-	} else {
-		h.Set("X-Accel-Buffering", "no") // proxies are not to keep it back
-	}
-	if r.Method == http.MethodHead {
-		return
-	}
-	out := &patient{w: w, rc: http.NewResponseController(w)}
-	if follow {
-		// An error shows as the end of the stream; the reader comes again with an offset.
-		_ = s.Store.Follow(r.Context(), info.Key, offset, out, out.rc.Flush)
-		return
-	}
-	_, _ = s.Store.copyRange(info.Key, offset, info.Size, out)
-}
-
 // patient gives every write its own deadline: a follower may stay for hours,
 // but one that does not read goes.
 type patient struct {
 	w  io.Writer
 	rc *http.ResponseController
+	// n is what was written.
+	n int64
 }
 
 func (p *patient) Write(b []byte) (int, error) {
 	_ = p.rc.SetWriteDeadline(time.Now().Add(slowest))
-	return p.w.Write(b)
+	n, err := p.w.Write(b)
+	p.n += int64(n)
+	return n, err
 }
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

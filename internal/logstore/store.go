@@ -46,6 +46,8 @@ type Store struct {
 	mu sync.Mutex
 	// logs has an entry for each log that someone writes or follows.
 	logs map[Key]*logLock
+	// ended holds one signal: a log has become final.
+	ended chan struct{}
 }
 
 // logLock is one log in use.
@@ -81,7 +83,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{root: root, opts: o, logs: map[Key]*logLock{}}, nil
+	return &Store{root: root, opts: o, logs: map[Key]*logLock{}, ended: make(chan struct{}, 1)}, nil
 }
 
 // Close releases the directory; the store is not used after that.
@@ -191,19 +193,29 @@ func (s *Store) markFinal(k Key) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return s.root.WriteFile(k.path(finalSuffix), nil, 0o640)
+	if err := s.root.WriteFile(k.path(finalSuffix), nil, 0o640); err != nil {
+		return err
+	}
+	s.tellEnded()
+	return nil
 }
 
 // Finish marks a log final whose executor will send no more, because it is
 // gone; followers end. A log that does not exist stays so.
 func (s *Store) Finish(k Key) error {
-	if _, err := s.Stat(k); err != nil {
+	if err := k.valid(); err != nil {
 		return err
 	}
 	l := s.use(k)
 	defer s.release(k, l)
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	// Only now: it may have been moved away while this waited, and must not be
+	// begun anew.
+	info, err := s.Stat(k)
+	if err != nil || info.Final {
+		return err
+	}
 	defer s.announce(k)
 	return s.markFinal(k)
 }

@@ -264,3 +264,38 @@ func TestSweep(t *testing.T) {
 		t.Errorf("after the sweep: %d, %v", size, err)
 	}
 }
+
+// TestFinishOfALogThatGoes: a log that was moved away while Finish waited for it
+// is not begun anew.
+func TestFinishOfALogThatGoes(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Append(logA, 0, strings.NewReader("x"), true); err != nil {
+		t.Fatal(err)
+	}
+	l := s.use(logA)
+	defer s.release(logA, l)
+	l.writing.Lock()
+	done := make(chan error, 1)
+	go func() { done <- s.Finish(logA) }()
+	for waits := false; !waits; {
+		s.mu.Lock()
+		waits = l.users == 2
+		s.mu.Unlock()
+	}
+	for _, suffix := range []string{logSuffix, finalSuffix} {
+		if err := s.root.Remove(logA.path(suffix)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.writing.Unlock()
+	if err := <-done; !errors.Is(err, ErrNotFound) {
+		t.Errorf("finish: %v", err)
+	}
+	if _, err := s.Stat(logA); !errors.Is(err, ErrNotFound) {
+		t.Errorf("it is there again: %v", err)
+	}
+}
