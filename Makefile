@@ -108,6 +108,7 @@ generate: $(BIN)/controller-gen ## Write the code and manifests that are derived
 # Tests find what they need here, and fail without it.
 export KUBEBUILDER_ASSETS := $(ENVTEST_ASSETS)
 export HELM := $(BIN)/helm
+export GOZER_GITHUB_DESCRIPTIONS := $(BUILD)/share/github
 export GOZER_SHARED ?= $(abspath $(CURDIR)/../shared)
 GOTESTSUM := $(BIN)/gotestsum --format-hide-empty-pkg
 
@@ -115,7 +116,7 @@ GOTESTSUM := $(BIN)/gotestsum --format-hide-empty-pkg
 test: ## Test everything but what needs a whole cluster. Sets itself up.
 	@$(MAKE) --no-print-directory --jobs=$(JOBS) test-ready
 	@$(STEP) 'tested hack' $(MAKE) --no-print-directory hack-test
-	@$(STEP) 'tested all packages' $(GOTESTSUM) --format pkgname -- -race -timeout 20m $(TESTFLAGS) $$(go list ./... | grep -v '/test/e2e$$')
+	@$(STEP) 'tested all packages' $(GOTESTSUM) --format pkgname -- -race -timeout 30m $(TESTFLAGS) $$(go list ./... | grep -v '/test/e2e$$')
 	@$(STEP) 'tested with large files' $(GOTESTSUM) --format pkgname -- -timeout 20m -run '$(UNRACED)' $(TESTFLAGS) ./internal/configlang ./internal/layout ./test/oracle
 
 # Large files for one goroutine say nothing about races, and the race detector
@@ -123,10 +124,11 @@ test: ## Test everything but what needs a whole cluster. Sets itself up.
 UNRACED := ^TestHostile(Files|Layouts)$$$$|^TestRecorded
 
 .PHONY: test-ready
-test-ready: apt-test envtest $(BIN)/helm $(BIN)/gotestsum
+test-ready: apt-test envtest github-descriptions $(BIN)/helm $(BIN)/gotestsum
 
+# Who has npm from elsewhere keeps it.
 .PHONY: apt-test
-apt-test: DEBIAN_PACKAGES := ansible openssh-client rsync git gcc libc6-dev
+apt-test: DEBIAN_PACKAGES := ansible openssh-client rsync git gcc libc6-dev $(if $(shell command -v npm),,npm)
 apt-test:
 	@$(apt_install)
 
@@ -139,7 +141,7 @@ E2E_KEEP ?=
 
 .PHONY: test-e2e e2e-run e2e-down
 test-e2e: ## Test everything together: a cluster, a code host, real Pods, and faults. Sets itself up.
-	@$(MAKE) --no-print-directory --jobs=$(JOBS) $(E2E) stage $(BIN)/gotestsum
+	@$(MAKE) --no-print-directory --jobs=$(JOBS) $(E2E) stage github-descriptions $(BIN)/gotestsum
 	@$(MAKE) --no-print-directory $(E2E) e2e-run; code=$$?; \
 	[ -n '$(E2E_KEEP)' ] || $(MAKE) --no-print-directory e2e-down; exit $$code
 e2e-run:
@@ -172,9 +174,17 @@ stories: envtest ## Play every story that can be on the real API server; make te
 bench-gate: envtest ## Measure a gate of 100 and 200 changes against the real API server.
 	@go test ./controllers -run '^$$' -bench Gate -benchtime 1x -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
 
+.PHONY: bench-scale
+bench-scale: envtest ## Run 400 and 2,000 builds at once against the real API server, with simulated kubelets.
+	@go test ./controllers -run '^$$' -bench Scale -benchtime 1x -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
+
+.PHONY: bench-webhooks
+bench-webhooks: envtest ## Measure how many webhooks of GitHub are taken in, against the real API server.
+	@go test ./controllers -run '^$$' -bench Webhooks -benchtime 1x -timeout 30m 2>&1 | grep -v '^E[0-9]'; exit $${PIPESTATUS[0]}
+
 .PHONY: bench
 bench: ## Run the Go benchmarks.
-	@go test -run '^$$' -bench . -skip '^Benchmark(Gate|Tick)$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
+	@go test -run '^$$' -bench . -skip '^Benchmark(Gate|Scale|Tick|Webhooks)$$' -benchmem $$(go list ./... | grep -v '/test/e2e')
 
 .PHONY: bench-mirror
 bench-mirror: ## Measure a merger that meets a repository of 1 GB for the first time.

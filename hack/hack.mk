@@ -101,6 +101,22 @@ $(BUILD)/share/gitea/.stamp: $(HACK)/gitea/go.mod
 	module=$$(go list -m -f '{{.Dir}}' code.gitea.io/gitea) && \
 	cp -R --no-preserve=mode "$$module/templates" "$$module/options" "$$module/public" $(@D)/ && touch $@
 
+##@ GitHub's descriptions
+
+# What GitHub says of its interfaces: the fake GitHub of the tests checks every
+# request, answer and webhook against it. Of 400 MB, a few files are wanted.
+$(BUILD)/share/github/.stamp: $(HACK)/github/package.json $(HACK)/github/package-lock.json | apt-test
+	@rm -rf $(@D) && mkdir -p $(@D)/npm && cp $^ $(@D)/npm/ && cd $(@D)/npm && \
+	$(STEP) "got GitHub's descriptions" npm ci --ignore-scripts --no-audit --no-fund --silent && \
+	cp node_modules/@octokit/openapi/generated/api.github.com.json $(@D)/openapi.json && \
+	cp node_modules/@octokit/graphql-schema/schema.graphql $(@D)/schema.graphql && \
+	cp node_modules/@octokit/webhooks-schemas/schema.json $(@D)/webhooks.json && \
+	cp node_modules/@octokit/webhooks-examples/api.github.com/index.json $(@D)/webhook-examples.json && \
+	rm -rf $(@D)/npm && touch $@
+
+.PHONY: github-descriptions
+github-descriptions: $(BUILD)/share/github/.stamp ## Get GitHub's own descriptions of its interfaces, for tests (once).
+
 ##@ Images
 
 $(BIN)/images: $(call hack_sources,images)
