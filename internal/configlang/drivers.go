@@ -96,6 +96,16 @@ func pattern(p *parser, n *yaml.Node, _ string) any {
 	return n.Value
 }
 
+// patterns reads a list of them.
+func patterns(p *parser, n *yaml.Node, _ string) any {
+	var out []string
+	p.each(n, func(n *yaml.Node) {
+		p.compile(n)
+		out = append(out, n.Value)
+	})
+	return out
+}
+
 var ages = regexp.MustCompile(`^\s*[+-]?[0-9]+(_[0-9]+)*\s*[smhdw]$`)
 
 func age(p *parser, n *yaml.Node, _ string) any {

@@ -15,7 +15,7 @@ var githubReview = &schema{what: "a review", rules: map[string]rule{
 }}
 
 var githubRequirement = &schema{what: "the requirement", rules: map[string]rule{
-	"status": texts, "review": inners(githubReview), "open": flag, "merged": flag, "current-patchset": flag, "draft": flag, "label": texts}}
+	"status": patterns, "review": inners(githubReview), "open": flag, "merged": flag, "current-patchset": flag, "draft": flag, "label": texts, "first-contribution-approved": flag}}
 
 var githubEvents = []string{"pull_request", "pull_request_review", "push", "check_run"}
 
@@ -26,7 +26,7 @@ func githubTrigger() *schema {
 		what: "the trigger", required: []string{"event"},
 		rules: map[string]rule{
 			"event": some(githubEvents...), "action": texts, "branch": exprs, "ref": exprs, "comment": exprs, "label": texts, "unlabel": texts,
-			"state": texts, "require-status": texts, "require": inner(githubRequirement), "reject": inner(githubRequirement), "status": texts, "check": texts,
+			"state": texts, "require-status": patterns, "require": inner(githubRequirement), "reject": inner(githubRequirement), "status": patterns, "check": patterns,
 		},
 		after: githubTriggerWarnings,
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gozer-dev/gozer/internal/returned"
 )
 
 // Build is one attempt of one build.
@@ -40,6 +42,10 @@ type Build struct {
 	Item     string `json:"item"`
 	BuildSet string `json:"buildset"`
 	Epoch    int    `json:"epoch"`
+	// Provides are names of what the job makes, Artifacts what it has left somewhere.
+	// Lists of builds are without them: see Provided.
+	Provides  []string            `json:"provides,omitempty"`
+	Artifacts []returned.Artifact `json:"artifacts,omitempty"`
 	// TestedOn are the changes that were tested with it, for people: "acme/api#11".
 	TestedOn []string `json:"testedOn,omitempty"`
 }
@@ -52,10 +58,10 @@ WHERE excluded.tested_on <> '' AND tested_on <> excluded.tested_on`
 
 // The first final result stays: a build that has ended does not end again.
 const upsertBuild = `
-INSERT INTO builds (tenant, name, attempt, uid, buildset, job, voting, result, reason, first_failure, log_url, started, ended)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO builds (tenant, name, attempt, uid, buildset, job, voting, result, reason, first_failure, log_url, started, ended, provides, artifacts)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
-  uid = excluded.uid, result = excluded.result, reason = excluded.reason, first_failure = excluded.first_failure,
+  provides = excluded.provides, artifacts = excluded.artifacts, uid = excluded.uid, result = excluded.result, reason = excluded.reason, first_failure = excluded.first_failure,
   log_url = excluded.log_url, started = coalesce(excluded.started, started), ended = coalesce(excluded.ended, ended)
 WHERE result = '' OR (result = 'RETRY' AND excluded.result <> '') OR result = excluded.result`
 
@@ -65,6 +71,10 @@ WHERE result = '' OR (result = 'RETRY' AND excluded.result <> '') OR result = ex
 func (s *Store) RecordBuild(ctx context.Context, b Build) error {
 	if b.Tenant == "" || b.Name == "" || b.BuildSet == "" {
 		return errors.New("history: a build has a tenant, a name and a buildset")
+	}
+	artifacts, err := artifactsText(b.Artifacts)
+	if err != nil {
+		return fmt.Errorf("history: build %s/%s: %w", b.Tenant, b.Name, err)
 	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -76,7 +86,7 @@ func (s *Store) RecordBuild(ctx context.Context, b Build) error {
 		return fmt.Errorf("history: buildset %s/%s: %w", b.Tenant, b.BuildSet, err)
 	}
 	if _, err := tx.ExecContext(ctx, upsertBuild, b.Tenant, b.Name, b.Attempt, b.UID, b.BuildSet, b.Job, b.Voting,
-		b.Result, b.Reason, b.FirstFailure, b.LogURL, micros(b.Started), micros(b.Ended)); err != nil {
+		b.Result, b.Reason, b.FirstFailure, b.LogURL, micros(b.Started), micros(b.Ended), strings.Join(b.Provides, "\n"), artifacts); err != nil {
 		return fmt.Errorf("history: build %s/%s: %w", b.Tenant, b.Name, err)
 	}
 	if err := tx.Commit(); err != nil {

@@ -338,7 +338,7 @@ func TestMigrationFromEmpty(t *testing.T) {
 	}
 	s := open(t, path)
 	var version int
-	if err := s.db.QueryRow(`SELECT max(version_id) FROM goose_db_version`).Scan(&version); err != nil || version != 1 {
+	if err := s.db.QueryRow(`SELECT max(version_id) FROM goose_db_version`).Scan(&version); err != nil || version != 2 {
 		t.Errorf("version %d, %v", version, err)
 	}
 	var mode string

@@ -19,8 +19,19 @@ type JobState struct {
 	// Children are the only ones of the jobs that depend on this one that run; nil
 	// is no restriction (Zuul: child_jobs).
 	Children *[]string
+	// Waits and Fails say that what changes ahead are to provide is not there yet, or
+	// will not be. Providers are the builds that have it.
+	Waits, Fails string
+	Providers    []string
 	// Started jobs were allowed to run before.
 	Started bool
+	// Paused jobs have done what the jobs need that depend on them, and end when
+	// all those have (Zuul: zuul.pause). They stay so when they have been resumed.
+	Paused bool
+	// Resume tells a paused job to go on.
+	Resume bool
+	// Failing is why a job that has no result yet is known to fail (Zuul: pre_fail).
+	Failing string
 	// Result of the job; empty while it is not decided.
 	Result model.BuildResult
 	Reason string
@@ -43,9 +54,9 @@ type Progress struct {
 }
 
 // Advance starts jobs whose dependencies allow it, skips those whose
-// dependencies failed, and sums up. With failFast, the first failure of a
-// voting job cancels all that is undecided. It is level-based: called with its
-// own output it changes nothing.
+// dependencies failed, resumes paused ones, and sums up. With failFast, the first failure of a voting job cancels all that is
+// undecided and not failing itself. It is level-based: called with its own output
+// it changes nothing.
 func Advance(jobs []JobState, failFast bool) Progress {
 	out := make([]JobState, len(jobs))
 	copy(out, jobs)
@@ -68,6 +79,9 @@ func Advance(jobs []JobState, failFast bool) Progress {
 	if culprit >= 0 {
 		cancelRest(out, out[culprit])
 	}
+	for i := range out {
+		out[i].Resume = out[i].Paused && out[i].Result == model.Undetermined && !awaited(out, out[i].Name)
+	}
 	return sumUp(out)
 }
 
@@ -78,7 +92,7 @@ func firstFailure(jobs []JobState) int {
 	first := -1
 	for i, j := range jobs {
 		switch {
-		case !j.Voting || !j.Result.Failed():
+		case !j.Voting || !j.fails():
 		case j.Result != model.Canceled:
 			return i
 		case first < 0:
@@ -88,10 +102,34 @@ func firstFailure(jobs []JobState) int {
 	return first
 }
 
+// fails says whether a job has failed, or is known to.
+func (j JobState) fails() bool {
+	return j.Result.Failed() || j.Result == model.Undetermined && j.Failing != ""
+}
+
+// awaited says whether a job that depends on this one, directly or through others,
+// is not decided.
+func awaited(jobs []JobState, name string) bool {
+	seen := map[string]bool{name: true}
+	for grown := true; grown; {
+		grown = false
+		for _, j := range jobs {
+			if seen[j.Name] || !slices.ContainsFunc(j.Dependencies, func(d Dependency) bool { return seen[d.Name] }) {
+				continue
+			}
+			if j.Result == model.Undetermined {
+				return true
+			}
+			seen[j.Name], grown = true, true
+		}
+	}
+	return false
+}
+
 // cancelRest ends what is undecided: it would change nothing any more.
 func cancelRest(jobs []JobState, culprit JobState) {
 	for i := range jobs {
-		if jobs[i].Result == model.Undetermined {
+		if jobs[i].Result == model.Undetermined && jobs[i].Failing == "" {
 			jobs[i].Result, jobs[i].Reason = model.Canceled, fmt.Sprintf("Canceled: job %s failed, and the project asks for fail-fast", culprit.Name)
 		}
 	}
@@ -113,26 +151,34 @@ func advanceJob(jobs []JobState, index map[string]int, i int, stop bool) bool {
 		case !known:
 			j.Result, j.Reason = model.Skipped, fmt.Sprintf("Skipped: job %s does not run", d.Name)
 			return true
-		case jobs[at].Result == model.Undetermined:
+		case !jobs[at].ready():
 			waits = true
-		case !d.Soft && jobs[at].Result != model.Success:
+		case !d.Soft && jobs[at].Result != model.Success && jobs[at].Result != model.Undetermined:
 			j.Result, j.Reason = model.Skipped, fmt.Sprintf("Skipped due to failed job %s", d.Name)
 			return true
-		case jobs[at].Result == model.Success && jobs[at].Children != nil && !slices.Contains(*jobs[at].Children, j.Job):
+		case !jobs[at].Result.Failed() && jobs[at].Children != nil && !slices.Contains(*jobs[at].Children, j.Job):
 			j.Result, j.Reason = model.Skipped, model.SkippedByChildJobs+d.Name
 			return true
 		}
 	}
-	if waits || stop {
+	switch {
+	case waits || stop:
 		return false
-	}
-	if j.Noop {
+	case j.Waits != "":
+		j.Reason = j.Waits
+		return false
+	case j.Fails != "":
+		j.Result, j.Reason = model.Failure, j.Fails
+	case j.Noop:
 		j.Result = model.Success
-		return true
+	default:
+		j.Started, j.Reason = true, ""
 	}
-	j.Started = true
 	return true
 }
+
+// ready says whether jobs that depend on this one need not wait for it.
+func (j JobState) ready() bool { return j.Result != model.Undetermined || j.Paused }
 
 func sumUp(jobs []JobState) Progress {
 	p := Progress{Jobs: jobs, Complete: true}
@@ -148,15 +194,22 @@ func sumUp(jobs []JobState) Progress {
 		p.Done++
 	}
 	if at := firstFailure(jobs); at >= 0 {
-		p.Failing = true
-		p.Reason = fmt.Sprintf("job %s: %s", jobs[at].Name, jobs[at].Result)
-		if jobs[at].Reason != "" {
-			p.Reason += " (" + jobs[at].Reason + ")"
-		}
+		p.Failing, p.Reason = true, jobs[at].why()
 	}
 	if p.Complete && skipped > 0 && skipped == len(jobs) {
 		p.Failing, p.Reason = true, "all jobs were skipped"
 	}
 	p.Success = p.Complete && !p.Failing
 	return p
+}
+
+// why is what a failed job says of itself.
+func (j JobState) why() string {
+	switch {
+	case j.Result == model.Undetermined:
+		return fmt.Sprintf("job %s is failing (%s)", j.Name, j.Failing)
+	case j.Reason != "":
+		return fmt.Sprintf("job %s: %s (%s)", j.Name, j.Result, j.Reason)
+	}
+	return fmt.Sprintf("job %s: %s", j.Name, j.Result)
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/gozer-dev/gozer/internal/model"
 )
 
-// graph reads "a=SUCCESS b:a c?:a,b* noop!": name, "?" for non-voting, "!" for
-// started, ":" and dependencies (soft ones with "*"), "=" and a result.
+// graph reads "a=SUCCESS b:a c?:a,b* noop! d!~ e!^": name, "?" for non-voting, "!"
+// for started, "~" for paused, "^" for failing, ":" and dependencies (soft ones
+// with "*"), "=" and a result.
 func graph(text string) []JobState {
 	var out []JobState
 	for field := range strings.FieldsSeq(text) {
@@ -21,7 +22,11 @@ func graph(text string) []JobState {
 		j := JobState{Voting: true, Result: model.BuildResult(result)}
 		j.Started = strings.Contains(word, "!")
 		j.Voting = !strings.Contains(word, "?")
-		j.Name = strings.Trim(word, "!?")
+		j.Paused = strings.Contains(word, "~")
+		if strings.Contains(word, "^") {
+			j.Failing = "seen"
+		}
+		j.Name = strings.Trim(word, "!?~^")
 		j.Noop = j.Name == "noop"
 		for d := range strings.FieldsFuncSeq(deps, func(r rune) bool { return r == ',' }) {
 			name, soft := strings.CutSuffix(d, "*")
@@ -38,6 +43,9 @@ func show(p Progress) string {
 		w := j.Name
 		if j.Started {
 			w += "!"
+		}
+		if j.Resume {
+			w += ">"
 		}
 		if j.Result != "" {
 			w += "=" + string(j.Result)
@@ -81,6 +89,19 @@ func TestAdvance(t *testing.T) {
 		"canceled fails":                     {"a!=CANCELED b!", "a!=CANCELED b! failing 1 (job a: CANCELED)"},
 		"a cycle never starts":               {"a:b b:a", "a b 0"},
 		"a result is kept without its start": {"a=SUCCESS b:a", "a=SUCCESS b! 1"},
+
+		"paused: what depends on it starts":     {"a!~ b:a c:b", "a! b! c 0"},
+		"paused: also softly":                   {"a!~ b:a*", "a! b! 0"},
+		"paused: all that depend on it":         {"a!~ b!:a=SUCCESS c!:b", "a! b!=SUCCESS c! 1"},
+		"paused: resumed when they are done":    {"a!~ b!:a=SUCCESS c!:b=FAILURE", "a!> b!=SUCCESS c!=FAILURE failing 2 (job c: FAILURE)"},
+		"paused: nothing depends on it":         {"a!~ b", "a!> b! 0"},
+		"paused: resumed when they are skipped": {"a!~ b:a,c c!=FAILURE", "a!> b=SKIPPED c!=FAILURE failing 2 (job c: FAILURE)"},
+		"paused: what has started goes on":      {"a?!=RETRY_LIMIT b!:a c:a", "a!=RETRY_LIMIT b! c=SKIPPED 2"},
+		"paused: and done":                      {"a!~=SUCCESS b!:a=SUCCESS", "a!=SUCCESS b!=SUCCESS success 2"},
+		"failing counts before the end":         {"a!^ b", "a! b! failing 0 (job a is failing (seen))"},
+		"failing without a vote does not":       {"a?!^ b", "a! b! 0"},
+		"failing: others wait for the end":      {"a!^ b:a", "a! b failing 0 (job a is failing (seen))"},
+		"failing: what it ends with counts":     {"a!^=FAILURE", "a!=FAILURE failure 1 (job a: FAILURE)"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +130,7 @@ func TestFailFast(t *testing.T) {
 		"what needs the failed":   {"a! b!=FAILURE c:b d:c", "a!=CANCELED b!=FAILURE c=SKIPPED d=SKIPPED failure 4 (job b: FAILURE)"},
 		"what was done stays":     {"a!=SUCCESS b!=TIMED_OUT c!", "a!=SUCCESS b!=TIMED_OUT c!=CANCELED failure 3 (job b: TIMED_OUT)"},
 		"noop does not run":       {"b!=FAILURE noop", "b!=FAILURE noop=CANCELED failure 2 (job b: FAILURE)"},
+		"failing stays":           {"a! b!^ c", "a!=CANCELED b! c=CANCELED failing 2 (job b is failing (seen))"},
 		"settled":                 {"a!=CANCELED b!=FAILURE", "a!=CANCELED b!=FAILURE failure 2 (job b: FAILURE)"},
 	}
 	for name, tc := range tests {
@@ -126,6 +148,30 @@ func TestFailFast(t *testing.T) {
 	}
 }
 
+// TestAdvanceRequires: a job waits for what changes ahead provide, after the jobs
+// that it depends on, and fails when that fails.
+func TestAdvanceRequires(t *testing.T) {
+	for name, tc := range map[string]struct {
+		deps, waits, fails, want, reason string
+	}{
+		"it is there":            {"a=SUCCESS", "", "", "a=SUCCESS j! 1", ""},
+		"it waits":               {"a=SUCCESS", "waits for x", "", "a=SUCCESS j 1", "waits for x"},
+		"it waits for both":      {"a!", "waits for x", "", "a! j 0", ""},
+		"it fails":               {"a=SUCCESS", "", "requires x", "a=SUCCESS j=FAILURE failure 2 (job j: FAILURE (requires x))", "requires x"},
+		"not before it may run":  {"a!", "", "requires x", "a! j 0", ""},
+		"what it depends on did": {"a=FAILURE", "", "requires x", "a=FAILURE j=SKIPPED failure 2 (job a: FAILURE)", "Skipped due to failed job a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			jobs := graph(tc.deps + " j:a")
+			jobs[1].Waits, jobs[1].Fails = tc.waits, tc.fails
+			p := Advance(jobs, false)
+			if got := show(p); got != tc.want || p.Jobs[1].Reason != tc.reason {
+				t.Errorf("got %s, %q, want %s, %q", got, p.Jobs[1].Reason, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
 func TestAdvanceProperties(t *testing.T) {
 	results := []model.BuildResult{"", "", model.Success, model.Failure, model.Skipped, model.TimedOut}
 	rapid.Check(t, func(t *rapid.T) {
@@ -133,6 +179,12 @@ func TestAdvanceProperties(t *testing.T) {
 		for i := range rapid.IntRange(0, 8).Draw(t, "jobs") {
 			j := JobState{Name: fmt.Sprint("j", i), Voting: rapid.Bool().Draw(t, "voting"), Result: rapid.SampledFrom(results).Draw(t, "result")}
 			j.Started = j.Result != "" && j.Result != model.Skipped
+			if j.Result == "" {
+				j.Started, j.Paused = rapid.Bool().Draw(t, "started"), rapid.Bool().Draw(t, "paused")
+				if j.Started {
+					j.Failing = rapid.SampledFrom([]string{"", "", "seen"}).Draw(t, "failing")
+				}
+			}
 			for k := range i {
 				if rapid.IntRange(0, 3).Draw(t, "edge") == 0 {
 					j.Dependencies = append(j.Dependencies, Dependency{Name: fmt.Sprint("j", k), Soft: rapid.Bool().Draw(t, "soft")})
@@ -170,10 +222,13 @@ func TestAdvanceProperties(t *testing.T) {
 // checkStopped checks that nothing runs on, and that what was cancelled is not
 // taken for the failure.
 func checkStopped(t *rapid.T, before []JobState, p Progress) {
-	if !p.Complete || p.Success {
-		t.Fatalf("jobs run on after a failure: %v", p.Jobs)
+	if p.Success {
+		t.Fatalf("jobs that failed are a success: %v", p.Jobs)
 	}
 	for i, j := range p.Jobs {
+		if j.Result == "" && j.Failing == "" {
+			t.Fatalf("jobs run on after a failure: %v", p.Jobs)
+		}
 		if j.Started && !before[i].Started {
 			t.Fatalf("%s was started after a failure: %v", j.Name, p.Jobs)
 		}
@@ -187,10 +242,13 @@ func checkStopped(t *rapid.T, before []JobState, p Progress) {
 // nothing that could start was left out.
 func checkStarts(t *rapid.T, before []JobState, p Progress, byName map[string]JobState) {
 	for i, j := range p.Jobs {
+		if j.Resume != (j.Paused && j.Result == "" && !awaited(p.Jobs, j.Name)) {
+			t.Fatalf("%s is resumed at the wrong time: %v", j.Name, p.Jobs)
+		}
 		ready, failed := true, false
 		for _, d := range j.Dependencies {
 			r := byName[d.Name].Result
-			ready = ready && r != ""
+			ready = ready && (r != "" || byName[d.Name].Paused)
 			failed = failed || !d.Soft && r != "" && r != model.Success
 		}
 		startedNow := j.Started && !before[i].Started

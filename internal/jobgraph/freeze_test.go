@@ -294,8 +294,7 @@ func TestRunnable(t *testing.T) {
 		"no node":        {"nodeset: {nodes: []}", "has no node to run its scripts on"},
 		"only Ansible":   {"run: x.yaml, nodeset: {nodes: []}, host-vars: {n: {a: 1}}, cleanup-run: y.yaml", ""},
 		"semaphores":     {"semaphores: s", ""},
-		"of a playbook":  {"run: {name: ci/test.sh, semaphores: s}", "has a playbook that uses semaphores"},
-		"artifacts":      {"requires: image", "requires artifacts"},
+		"of a playbook":  {"run: {name: ci/test.sh, semaphores: s}", ""},
 		"host variables": {"host-vars: {n: {a: 1}}", "has extra-vars, host-vars or group-vars, and no Ansible playbook"},
 		"other checkout": {"required-projects: {name: acme/lib, override-checkout: x}", ""},
 	} {

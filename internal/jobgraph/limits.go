@@ -12,13 +12,16 @@ import (
 
 // Bounds on what is stored of a buildset and of a build.
 const (
-	maxJobs      = 1024
-	maxEntries   = 256
-	maxNodes     = 64
-	maxAllNodes  = 256 // of all alternatives
-	maxRoles     = 64
-	maxIncluded  = 64
-	maxVarsBytes = 256 << 10
+	maxJobs     = 1024
+	maxEntries  = 256
+	maxNodes    = 64
+	maxAllNodes = 256 // of all alternatives
+	maxRoles    = 64
+	maxIncluded = 64
+	// maxPlaybookSemaphores are those that one playbook holds at once.
+	maxPlaybookSemaphores = 64
+	maxWatched            = 64
+	maxVarsBytes          = 256 << 10
 	// Of secrets: how many a job and one playbook of it get, and the bytes of all of a job's as they stand in the repository.
 	maxJobSecrets      = 64
 	maxPlaybookSecrets = 32
@@ -48,8 +51,6 @@ func Runnable(jobs []*Job) error {
 // notYet names the first thing of a job that there is no executor for.
 func (j *Job) notYet() string {
 	switch {
-	case len(j.Requires) > 0:
-		return "requires artifacts"
 	case len(j.ExtraVars)+len(j.HostVars)+len(j.GroupVars) > 0 && !j.Ansible():
 		return "has extra-vars, host-vars or group-vars, and no Ansible playbook"
 	case j.scripts() && slices.ContainsFunc(j.NodeSets, func(ns *configlang.NodeSet) bool { return len(ns.Nodes) == 0 }):
@@ -57,10 +58,8 @@ func (j *Job) notYet() string {
 	case j.ImageBuildName != "":
 		return "builds an image"
 	}
-	for _, p := range j.Playbooks() {
-		if len(p.Semaphores) > 0 {
-			return "has a playbook that uses semaphores"
-		}
+	if slices.ContainsFunc(j.After(), func(p Playbook) bool { return p.Cleanup && len(p.Semaphores) > 0 }) {
+		return "has a playbook that cleans up and uses semaphores" // it runs when the build has given all back
 	}
 	return ""
 }
@@ -106,6 +105,7 @@ func (j *Job) bounded() error {
 	}{
 		{"pre-run playbooks", len(j.PreRun)}, {"run playbooks", len(j.Run)}, {"post-run and cleanup-run playbooks", len(j.PostRun) + len(j.CleanupRun)},
 		{"required projects", len(j.RequiredProjects)}, {"dependencies", len(j.Dependencies)}, {"semaphores", len(j.Semaphores)},
+		{"things that it provides", len(j.Provides)}, {"things that it requires", len(j.Requires)},
 	} {
 		if list.n > maxEntries {
 			return fmt.Errorf("job %s has %d %s; at most %d are possible", j.Name, list.n, list.what, maxEntries)
@@ -121,10 +121,16 @@ func (j *Job) bounded() error {
 	if all > maxAllNodes {
 		return fmt.Errorf("job %s has %d nodes in all of its %d nodesets; at most %d are possible", j.Name, all, len(j.NodeSets), maxAllNodes)
 	}
+	if n := len(j.FailureOutput); n > maxWatched {
+		return fmt.Errorf("job %s has %d expressions of failure-output; at most %d are possible", j.Name, n, maxWatched)
+	}
 	if n := len(j.IncludeVars); n > maxIncluded {
 		return fmt.Errorf("job %s includes %d files of variables; at most %d are possible", j.Name, n, maxIncluded)
 	}
 	for _, p := range j.Playbooks() {
+		if n := len(p.Semaphores); n > maxPlaybookSemaphores {
+			return fmt.Errorf("job %s has %d semaphores for %s; at most %d are possible", j.Name, n, p.Path, maxPlaybookSemaphores)
+		}
 		if n := len(p.Roles); n > maxRoles {
 			return fmt.Errorf("job %s has %d repositories of roles for %s; at most %d are possible", j.Name, n, p.Path, maxRoles)
 		}

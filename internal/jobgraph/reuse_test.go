@@ -23,27 +23,35 @@ func TestReuse(t *testing.T) {
 		want   []int
 	}{
 		"the same inputs": {
-			[]*Job{job("unit", 0), job("lint", 0)}, []string{"u", "l"}, []Past{{"l", model.Success}, {"u", ""}}, []int{1, 0},
+			[]*Job{job("unit", 0), job("lint", 0)}, []string{"u", "l"}, []Past{{Inputs: "l", Result: model.Success}, {Inputs: "u", Result: ""}}, []int{1, 0},
 		},
-		"other inputs": {[]*Job{job("unit", 0)}, []string{"u2"}, []Past{{"u", model.Success}}, []int{-1}},
-		"not known":    {[]*Job{job("unit", 0)}, []string{""}, []Past{{"", model.Success}}, []int{-1}},
+		"other inputs": {[]*Job{job("unit", 0)}, []string{"u2"}, []Past{{Inputs: "u", Result: model.Success}}, []int{-1}},
+		"not known":    {[]*Job{job("unit", 0)}, []string{""}, []Past{{Inputs: "", Result: model.Success}}, []int{-1}},
 		"a failure is what the inputs led to": {
-			[]*Job{job("unit", 0)}, []string{"u"}, []Past{{"u", model.Failure}}, []int{0},
+			[]*Job{job("unit", 0)}, []string{"u"}, []Past{{Inputs: "u", Result: model.Failure}}, []int{0},
 		},
 		"what is no fault of the inputs is run again": {
 			[]*Job{job("unit", 0)}, []string{"u"},
-			[]Past{{"u", model.Canceled}, {"u", model.NodeFailure}, {"u", model.RetryLimit}, {"u", model.BuildError}, {"u", model.Skipped}}, []int{-1},
+			[]Past{{Inputs: "u", Result: model.Canceled}, {Inputs: "u", Result: model.NodeFailure}, {Inputs: "u", Result: model.RetryLimit}, {Inputs: "u", Result: model.BuildError}, {Inputs: "u", Result: model.Skipped}}, []int{-1},
 		},
 		"the latest that serves": {
-			[]*Job{job("unit", 0)}, []string{"u"}, []Past{{"u", model.Canceled}, {"u", model.Failure}, {"u", model.Success}}, []int{1},
+			[]*Job{job("unit", 0)}, []string{"u"}, []Past{{Inputs: "u", Result: model.Canceled}, {Inputs: "u", Result: model.Failure}, {Inputs: "u", Result: model.Success}}, []int{1},
 		},
 		"behind a new build, a new build": {
 			[]*Job{job("build", 0), job("test", 0, "build"), job("publish", 0, "test"), job("lint", 0)}, []string{"b2", "t", "p", "l"},
-			[]Past{{"b", model.Success}, {"t", model.Success}, {"p", model.Success}, {"l", model.Success}}, []int{-1, -1, -1, 3},
+			[]Past{{Inputs: "b", Result: model.Success}, {Inputs: "t", Result: model.Success}, {Inputs: "p", Result: model.Success}, {Inputs: "l", Result: model.Success}}, []int{-1, -1, -1, 3},
+		},
+		"what was served is gone, and a new build needs it": {
+			[]*Job{job("registry", 0), job("image", 0, "registry"), job("test", 0, "registry"), job("lint", 0)}, []string{"r", "i2", "t", "l"},
+			[]Past{{Inputs: "r", Result: model.Success, Over: true}, {Inputs: "t", Result: model.Success}, {Inputs: "l", Result: model.Success}}, []int{-1, -1, -1, 2},
+		},
+		"what was served is gone, and nobody new needs it": {
+			[]*Job{job("registry", 0), job("image", 0, "registry"), job("lint", 0)}, []string{"r", "i", "l2"},
+			[]Past{{Inputs: "r", Result: model.Success, Over: true}, {Inputs: "i", Result: model.Success}}, []int{0, 1, -1},
 		},
 		"of a cycle, each change by itself": {
 			[]*Job{job("build", 0), job("build", 1), job("test", 0, "build"), job("test", 1, "build")}, []string{"x2", "y", "tx", "ty"},
-			[]Past{{"y", model.Success}, {"tx", model.Success}, {"ty", model.Success}}, []int{-1, 0, -1, 2},
+			[]Past{{Inputs: "y", Result: model.Success}, {Inputs: "tx", Result: model.Success}, {Inputs: "ty", Result: model.Success}}, []int{-1, 0, -1, 2},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

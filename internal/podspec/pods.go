@@ -57,6 +57,12 @@ type Node struct {
 	Resources    corev1.ResourceRequirements
 	NodeSelector map[string]string
 	Tolerations  []corev1.Toleration
+	// Shell that runs commands; the image's own when it is empty.
+	Shell string
+	// Env, Volumes and Mounts come to those that every node has.
+	Env     []corev1.EnvVar
+	Volumes []corev1.Volume
+	Mounts  []corev1.VolumeMount
 	// Deadline in seconds after which Kubernetes ends the Pod whatever happens; 0 for none.
 	Deadline int64
 }
@@ -90,7 +96,20 @@ func NodePod(n Node) *corev1.Pod {
 		},
 		SecurityContext: confined(),
 	}}
+	n.addOwn(pod)
 	return pod
+}
+
+// addOwn adds what the label has of its own. What every node has comes last: of
+// two variables of one name the last counts.
+func (n Node) addOwn(pod *corev1.Pod) {
+	c := &pod.Spec.Containers[0]
+	if n.Shell != "" {
+		c.Env = append(c.Env, corev1.EnvVar{Name: "SHELL", Value: n.Shell})
+	}
+	c.Env = slices.Concat(n.Env, c.Env)
+	c.VolumeMounts = append(c.VolumeMounts, n.Mounts...)
+	pod.Spec.Volumes = append(pod.Spec.Volumes, n.Volumes...)
 }
 
 // Executor is what an executor Pod is made of.
@@ -114,6 +133,10 @@ type Executor struct {
 	Trusted bool
 	// Spec is the build's specification as JSON.
 	Spec string
+	// WorkLimit bounds the work directory; nil for no bound.
+	WorkLimit *resource.Quantity
+	// Cleanup is how long, in seconds, playbooks may clean up after the Pod was deleted.
+	Cleanup int64
 	// Deadline in seconds after which Kubernetes ends the Pod whatever happens; 0 for none.
 	Deadline int64
 }
@@ -123,7 +146,7 @@ func ExecutorPod(e Executor) *corev1.Pod {
 	pod := base(e.Namespace, e.Name, e.Labels, e.Owner, executorUser, e.Deadline)
 	pod.Annotations = map[string]string{AnnotationSpec: e.Spec}
 	pod.Spec.Volumes = []corev1.Volume{
-		emptyDir("work"), emptyDir("tmp"),
+		workDir(e.WorkLimit), emptyDir("tmp"),
 		executorKeys(e),
 		{Name: "build", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
 			Items: []corev1.DownwardAPIVolumeFile{{
@@ -159,7 +182,18 @@ func ExecutorPod(e Executor) *corev1.Pod {
 	if e.Ansible.Name != "" {
 		addRunners(pod, e)
 	}
+	*pod.Spec.TerminationGracePeriodSeconds += e.Cleanup
 	return pod
+}
+
+// volumeWork is the work directory of a build.
+const volumeWork = "work"
+
+// workDir is bounded, if there is a bound: what fills it is ended by Kubernetes.
+func workDir(limit *resource.Quantity) corev1.Volume {
+	v := emptyDir(volumeWork)
+	v.EmptyDir.SizeLimit = limit
+	return v
 }
 
 // parents has a file for each, in order. One that somebody deleted is left out.
@@ -233,6 +267,9 @@ func addRunners(pod *corev1.Pod, e Executor) {
 				corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("96Mi"),
 			}},
 			SecurityContext: confined(),
+		}
+		if e.Cleanup > 0 {
+			c.Command = append(c.Command, "--outlast", fmt.Sprint(e.Cleanup, "s"))
 		}
 		share("work", buildspec.WorkDir, &c, false)
 		share("tmp-"+name, "/tmp", &c, false)

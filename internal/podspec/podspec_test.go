@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -24,8 +25,12 @@ func pods() map[string]*corev1.Pod {
 	return map[string]*corev1.Pod{
 		"node": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer,
 			Labels: map[string]string{"gozer.dev/role": "node"}, Image: Image{Name: "debian:12"}, User: 1000, Home: "/home/zuul", Deadline: 60}),
+		"node-own": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer, Image: Image{Name: "debian:12"}, User: 1000, Home: "/home/zuul",
+			Shell: "/bin/bash", Env: []corev1.EnvVar{{Name: "LANG", Value: "C.UTF-8"}},
+			Volumes: []corev1.Volume{{Name: "cache", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "modules", ReadOnly: true}}}},
+			Mounts:  []corev1.VolumeMount{{Name: "cache", MountPath: "/var/cache/modules", ReadOnly: true}}}),
 		"executor": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
-		"executor-ansible": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Ansible: Image{Name: "gozer-ansible:dev", Pull: corev1.PullNever}, Trusted: true,
+		"executor-ansible": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Ansible: Image{Name: "gozer-ansible:dev", Pull: corev1.PullNever}, Trusted: true, Cleanup: 300, WorkLimit: ptr(resource.MustParse("1Gi")),
 			Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-warm":    ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", NodeSecrets: []string{"warm-debian-1"}, Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-secrets": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
@@ -147,6 +152,11 @@ func TestOfExecutor(t *testing.T) {
 			Name: "executor", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message, ExitCode: code, Reason: reason}},
 		}}}
 	}
+	with := func(s corev1.PodStatus, reason, message, disruption string) corev1.PodStatus {
+		s.Reason, s.Message = reason, message
+		s.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: disruption}}
+		return s
+	}
 	now := metav1.Now()
 	for name, tc := range map[string]struct {
 		pod     corev1.Pod
@@ -160,6 +170,20 @@ func TestOfExecutor(t *testing.T) {
 		"not an outcome": {corev1.Pod{Status: ended(`{"result":""}`, 0, "Completed")}, buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod ended without a result: Completed (exit code 0)"}, true},
 		"evicted": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: "The node was low on memory."}},
 			buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod ended: Evicted The node was low on memory."}, true},
+		"evicted when it had time to say so": {corev1.Pod{Status: with(ended(`{"result":"RETRY","reason":"the executor was stopped","logBytes":7}`, 0, "Completed"), "Evicted", "The node was low on memory.", "TerminationByKubelet")},
+			buildspec.Outcome{Result: model.Retry, LogBytes: 7, Reason: "the executor Pod was ended by its machine: Evicted The node was low on memory."}, true},
+		"drained": {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now}, Status: with(ended(`{"result":"RETRY","reason":"the executor was stopped","logBytes":7}`, 0, "Completed"), "", "", "EvictionByEvictionAPI")},
+			buildspec.Outcome{Result: model.Retry, LogBytes: 7, Reason: "the executor Pod was evicted: its machine is drained"}, true},
+		"drained after its end": {corev1.Pod{Status: with(ended(`{"result":"SUCCESS","logBytes":7}`, 0, "Completed"), "", "", "EvictionByEvictionAPI")},
+			buildspec.Outcome{Result: model.Success, LogBytes: 7}, true},
+		"machine gone": {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now}, Status: with(corev1.PodStatus{Phase: corev1.PodRunning}, "", "", "DeletionByPodGC")},
+			buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod was lost: its machine is gone"}, true},
+		"disk full": {corev1.Pod{Status: with(ended(`{"result":"RETRY","reason":"the executor was stopped","logBytes":7}`, 0, "Completed"), "Evicted", `Usage of EmptyDir volume "work" exceeds the limit "1Gi". `, "TerminationByKubelet")},
+			buildspec.Outcome{Result: model.DiskFull, LogBytes: 7, Reason: `the work directory is full: Usage of EmptyDir volume "work" exceeds the limit "1Gi".`}, true},
+		"disk full, and nothing said": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: `Usage of EmptyDir volume "work" exceeds the limit "1Gi".`}},
+			buildspec.Outcome{Result: model.DiskFull, LogBytes: -1, Reason: `the work directory is full: Usage of EmptyDir volume "work" exceeds the limit "1Gi".`}, true},
+		"another volume full": {corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted", Message: `Usage of EmptyDir volume "tmp" exceeds the limit "1Gi".`}},
+			buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: `the executor Pod ended: Evicted Usage of EmptyDir volume "tmp" exceeds the limit "1Gi".`}, true},
 		"deleted": {corev1.Pod{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
 			buildspec.Outcome{Result: model.Retry, LogBytes: -1, Reason: "the executor Pod was deleted"}, true},
 	} {

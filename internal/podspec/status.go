@@ -1,6 +1,7 @@
 package podspec
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -27,7 +28,7 @@ type NodeState struct {
 func OfNode(pod *corev1.Pod) NodeState {
 	switch {
 	case pod.DeletionTimestamp != nil:
-		return NodeState{Failed: true, Gone: true, Message: "node Pod " + pod.Name + " was deleted"}
+		return NodeState{Failed: true, Gone: true, Message: "node Pod " + pod.Name + " " + deleted(pod)}
 	case pod.Status.Phase == corev1.PodFailed, pod.Status.Phase == corev1.PodSucceeded:
 		return NodeState{Failed: true, Gone: true, Message: "node Pod " + pod.Name + " ended: " + endReason(pod)}
 	}
@@ -52,8 +53,40 @@ func OfNode(pod *corev1.Pod) NodeState {
 	return NodeState{}
 }
 
+// deleted says who deleted a Pod, as far as Kubernetes tells.
+func deleted(pod *corev1.Pod) string {
+	return cmp.Or(disruption(pod), "was deleted")
+}
+
+// disruption is why Kubernetes itself ended a Pod (condition DisruptionTarget);
+// empty when it did not.
+func disruption(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		if c.Type != corev1.DisruptionTarget || c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Reason {
+		case corev1.PodReasonPreemptionByScheduler:
+			return "was preempted by a Pod of higher priority"
+		case "EvictionByEvictionAPI":
+			return "was evicted: its machine is drained"
+		case "DeletionByTaintManager":
+			return "was evicted: its machine has a taint that it does not tolerate, or is not reachable"
+		case "DeletionByPodGC":
+			return "was lost: its machine is gone"
+		case corev1.PodReasonTerminationByKubelet:
+			return strings.TrimSpace("was ended by its machine: " + strings.TrimSpace(pod.Status.Reason+" "+cmp.Or(pod.Status.Message, c.Message)))
+		}
+		return strings.TrimSpace("was ended: " + c.Reason + ": " + c.Message)
+	}
+	return ""
+}
+
 // endReason is why a Pod is over, as Kubernetes tells it.
 func endReason(pod *corev1.Pod) string {
+	if why := disruption(pod); why != "" {
+		return why
+	}
 	if pod.Status.Reason != "" {
 		return strings.TrimSpace(pod.Status.Reason + " " + pod.Status.Message)
 	}
@@ -67,8 +100,29 @@ func endReason(pod *corev1.Pod) string {
 
 // OfExecutor reads the outcome of an executor Pod; decided is false while it
 // runs. A Pod that ended without an outcome says nothing about the change: it
-// is a retry.
+// is a retry, unless the job has filled its disk. An executor that was stopped
+// does not know why; Kubernetes does.
 func OfExecutor(pod *corev1.Pod) (o buildspec.Outcome, decided bool) {
+	o, decided = outcome(pod)
+	if o.Result != model.Retry {
+		return o, decided
+	}
+	switch why := disruption(pod); {
+	case pod.Status.Reason == evicted && strings.Contains(pod.Status.Message, `EmptyDir volume "`+volumeWork+`"`):
+		o.Result, o.Reason = model.DiskFull, "the work directory is full: "+strings.TrimSpace(pod.Status.Message)
+	case why != "":
+		o.Reason = "the executor Pod " + why
+	case pod.Status.Reason != "":
+		o.Reason = "the executor Pod ended: " + endReason(pod)
+	}
+	return o, decided
+}
+
+// evicted is the reason of a Pod that its machine has ended.
+const evicted = "Evicted"
+
+// outcome is what the executor has said, or else how its Pod ended.
+func outcome(pod *corev1.Pod) (o buildspec.Outcome, decided bool) {
 	for _, s := range pod.Status.ContainerStatuses {
 		if s.Name != "executor" || s.State.Terminated == nil {
 			continue
@@ -83,7 +137,7 @@ func OfExecutor(pod *corev1.Pod) (o buildspec.Outcome, decided bool) {
 	}
 	switch {
 	case pod.DeletionTimestamp != nil:
-		return buildspec.Outcome{Result: model.Retry, Reason: "the executor Pod was deleted", LogBytes: -1}, true
+		return buildspec.Outcome{Result: model.Retry, Reason: "the executor Pod " + deleted(pod), LogBytes: -1}, true
 	case pod.Status.Phase == corev1.PodFailed, pod.Status.Phase == corev1.PodSucceeded:
 		return buildspec.Outcome{Result: model.Retry, Reason: "the executor Pod ended: " + endReason(pod), LogBytes: -1}, true
 	}

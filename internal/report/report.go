@@ -104,6 +104,15 @@ type Build struct {
 	Failures []string
 	// Warnings that the job has for the author.
 	Warnings []string
+	// FileComments that the job has for the author.
+	FileComments []FileComment
+}
+
+// FileComment is on a line of a file; on the whole file when the line is 0.
+type FileComment struct {
+	Path           string
+	Line           int64
+	Level, Message string
 }
 
 // Messages replace the first line (Zuul: success-message and its kin).
@@ -116,30 +125,21 @@ const Enqueued model.ItemResult = "ENQUEUED"
 // nothing to say.
 func Enqueue(i Item) string {
 	i.Result = Enqueued
-	return notice(i, expand(i.Messages.Enqueue, i))
+	return Comment(i)
 }
 
 // Start is the comment that says that jobs run.
 func Start(i Item) string {
 	i.Result = model.ItemUndecided
-	return notice(i, expand(or(i.Messages.Start, startText), i))
+	return Comment(i)
 }
 
-// notice is a report without a result.
-func notice(i Item, text string) string {
-	if text == "" && i.Messages.Footer == "" {
+// footer of every report.
+func footer(i Item) string {
+	if i.Messages.Footer == "" {
 		return ""
 	}
-	return strings.TrimLeft(text+"\n"+ending(i), "\n")
-}
-
-// ending of every report: the footer, and the mark.
-func ending(i Item) string {
-	text := ""
-	if i.Messages.Footer != "" {
-		text = "\n" + i.Messages.Footer + "\n"
-	}
-	return text + "\n" + Marker(i.BuildSet, i.Result) + "\n"
+	return "\n" + i.Messages.Footer + "\n"
 }
 
 // Marker is hidden in a comment: it is how a report that was made already is recognised.
@@ -147,11 +147,38 @@ func Marker(buildSet string, result model.ItemResult) string {
 	return fmt.Sprintf("<!-- gozer: %s %s -->", buildSet, result)
 }
 
-// Comment is the text of the report; empty if there is nothing to say.
+// Comment is the text of the report, with the mark; empty if there is nothing to say.
 func Comment(i Item) string {
-	if i.Result == model.ItemNoJobs {
+	text := Summary(i)
+	if text == "" {
+		return ""
+	}
+	return text + "\n" + Marker(i.BuildSet, i.Result) + "\n"
+}
+
+// Summary is the text of the report alone; empty if there is nothing to say.
+func Summary(i Item) string {
+	switch i.Result {
+	case Enqueued:
+		return notice(i, expand(i.Messages.Enqueue, i))
+	case model.ItemUndecided:
+		return notice(i, expand(or(i.Messages.Start, startText), i))
+	case model.ItemNoJobs:
 		return notice(i, expand(i.Messages.NoJobs, i))
 	}
+	return result(i)
+}
+
+// notice is a report without a result.
+func notice(i Item, text string) string {
+	if text == "" && i.Messages.Footer == "" {
+		return ""
+	}
+	return strings.TrimLeft(text+"\n"+footer(i), "\n")
+}
+
+// result says what became of the change.
+func result(i Item) string {
 	var b strings.Builder
 	b.WriteString(headline(i))
 	b.WriteString("\n")
@@ -169,7 +196,7 @@ func Comment(i Item) string {
 	if next := whatNext(i); next != "" {
 		b.WriteString("\n" + next + "\n")
 	}
-	return b.String() + ending(i)
+	return b.String() + footer(i)
 }
 
 // by is the change that rescued a merged one.

@@ -81,6 +81,18 @@ func TestComment(t *testing.T) {
 		"fail-fast": func(i *Item) {
 			i.Result, i.Builds = model.ItemFailure, []Build{failed, {Job: "slow", Result: model.Canceled, Voting: true, Reason: "Canceled: job unit failed, and the project asks for fail-fast"}}
 		},
+		"returned": func(i *Item) {
+			told := failed
+			told.Warnings = []string{"it is `slow` | [click](http://evil)"}
+			told.FileComments = []FileComment{
+				{Path: "a.py", Line: 7, Level: "error", Message: "unused import\nos"},
+				{Path: "b|`.py", Message: "**bold** @somebody"},
+			}
+			for n := range int64(25) {
+				told.FileComments = append(told.FileComments, FileComment{Path: "c.py", Line: n + 1, Level: "info", Message: "again"})
+			}
+			i.Result, i.Builds = model.ItemFailure, []Build{told}
+		},
 		"child-jobs": func(i *Item) {
 			left := Build{Job: "left", Result: model.Skipped, Voting: true, Reason: model.SkippedByChildJobs + "unit"}
 			i.Result, i.Builds = model.ItemFailure, []Build{failed, left, left, {Job: "after", Result: model.Skipped, Voting: true, Reason: "Skipped due to failed job unit"}}

@@ -26,11 +26,23 @@ func table(builds []Build, rescuedBy string) string {
 	if left > 0 {
 		text += "\n" + skipped(left) + "\n"
 	}
-	return text + warnings(builds)
+	return text + warnings(builds) + fileComments(builds)
 }
 
-// maxWarnings that one comment has.
-const maxWarnings = 20
+// maxListed are the entries of one list in a comment.
+const maxListed = 20
+
+// listed is a list with a heading; nothing when it is empty.
+func listed(heading string, lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	more := ""
+	if n := len(lines) - maxListed; n > 0 {
+		lines, more = lines[:maxListed], fmt.Sprintf("- and %d more\n", n)
+	}
+	return "\n" + heading + ":\n\n" + strings.Join(lines, "") + more
+}
 
 // warnings of the jobs, each on a line.
 func warnings(builds []Build) string {
@@ -40,14 +52,27 @@ func warnings(builds []Build) string {
 			lines = append(lines, fmt.Sprintf("- %s: %s\n", cell(b.Job), code(w)))
 		}
 	}
-	if len(lines) == 0 {
-		return ""
+	return listed("Warnings", lines)
+}
+
+// fileComments of the jobs, each on a line. Lines are those of the files as they
+// were tested, with all that is ahead.
+func fileComments(builds []Build) string {
+	var lines []string
+	for _, b := range builds {
+		for _, c := range b.FileComments {
+			where := c.Path
+			if c.Line > 0 {
+				where = fmt.Sprintf("%s:%d", c.Path, c.Line)
+			}
+			level := ""
+			if c.Level != "" {
+				level = cell(c.Level) + ": "
+			}
+			lines = append(lines, fmt.Sprintf("- %s %s%s (%s)\n", code(where), level, code(c.Message), cell(b.Job)))
+		}
 	}
-	more := ""
-	if n := len(lines) - maxWarnings; n > 0 {
-		lines, more = lines[:maxWarnings], fmt.Sprintf("- and %d more\n", n)
-	}
-	return "\nWarnings:\n\n" + strings.Join(lines, "") + more
+	return listed("On files, as they were tested", lines)
 }
 
 func row(b Build, rescuedBy string) string {

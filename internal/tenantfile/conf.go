@@ -45,6 +45,9 @@ func (r *connections) conf(content []byte) {
 
 func (r *connections) confConnection(s confSection, name, driver string) {
 	c, missing := connection(name, driver, settings{s.values["server"], s.values["canonical_hostname"], strings.Trim(s.values["baseurl"], `"`)})
+	if driver == "github" {
+		c.AppID = unquote(s.values["app_id"])
+	}
 	switch {
 	case name == "":
 		r.fail(s.at, "write [connection NAME]", "a connection needs a name")

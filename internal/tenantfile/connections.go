@@ -17,6 +17,8 @@ type Connection struct {
 	Hostname string
 	// URL of the host; empty when it is not known.
 	URL string
+	// AppID of a GitHub App; empty when a token is used.
+	AppID string
 	// Line of the file.
 	Line int
 }
