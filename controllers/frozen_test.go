@@ -59,8 +59,11 @@ func (w *world) watchMerger() *watchedMerger {
 // git runs git in a repository of the code host.
 func (w *world) git(repo string, args ...string) string {
 	w.t.Helper()
-	dir := w.host.Remote(model.Project{Connection: fakehost.Connection, Hostname: fakehost.Hostname, Name: repo}).URL
-	out, err := gitrepotest.Try(dir, args...)
+	remote, err := w.host.Remote(w.t.Context(), model.Project{Connection: fakehost.Connection, Hostname: fakehost.Hostname, Name: repo})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := gitrepotest.Try(remote.URL, args...)
 	if err != nil {
 		w.t.Fatalf("git %v: %v: %s", args, err, out)
 	}
@@ -113,11 +116,14 @@ func TestFrozenRepositories(t *testing.T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	published := m.published[w.tenant+"/"+set.Name]
-	if len(published) != 2 {
-		t.Fatalf("published %d times, want once for each attempt", len(published))
+	// An attempt is published again when the cache does not show its Pod yet.
+	if len(published) < 2 {
+		t.Fatalf("published %d times, want at least once for each attempt", len(published))
 	}
-	if d := cmp.Diff(published[0], published[1]); d != "" {
-		t.Errorf("the attempts see different repositories:\n%s", d)
+	for _, p := range published[1:] {
+		if d := cmp.Diff(published[0], p); d != "" {
+			t.Errorf("the attempts see different repositories:\n%s", d)
+		}
 	}
 }
 
@@ -141,7 +147,7 @@ func TestRepositoryStateIsDeletedByHand(t *testing.T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	published := m.published[w.tenant+"/"+w.onlyBuildSet().Name]
-	if len(published) != 2 || len(published[0].Repositories) != 1 || len(published[1].Repositories) != 0 {
+	if last := len(published) - 1; last < 1 || len(published[0].Repositories) != 1 || len(published[last].Repositories) != 0 {
 		t.Errorf("published %+v", published)
 	}
 }

@@ -80,7 +80,7 @@ func (r *Registry) Remote(ctx context.Context, connection string, p model.Projec
 	if err != nil {
 		return gitrepo.Remote{}, err
 	}
-	return h.Remote(p), nil
+	return h.Remote(ctx, p)
 }
 
 // Connections are those that a tenant may use, by name.

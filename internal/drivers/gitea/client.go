@@ -61,8 +61,8 @@ func New(cfg Config) *Client {
 }
 
 // Remote is the clone URL with the token as password.
-func (c *Client) Remote(p model.Project) gitrepo.Remote {
-	return gitrepo.Remote{URL: c.cfg.URL + "/" + p.Name + ".git", Username: "gozer", Password: c.cfg.Token}
+func (c *Client) Remote(_ context.Context, p model.Project) (gitrepo.Remote, error) {
+	return gitrepo.Remote{URL: c.cfg.URL + "/" + p.Name + ".git", Username: "gozer", Password: c.cfg.Token}, nil
 }
 
 // ParseURL reads URLs of pull requests.

@@ -296,7 +296,8 @@ func TestURLs(t *testing.T) {
 		}
 	}
 	want := gitrepo.Remote{URL: "http://gitea.svc:3000/acme/api.git", Username: "gozer", Password: "t"}
-	if diff := cmp.Diff(want, c.Remote(project)); diff != "" {
-		t.Error(diff)
+	got, err := c.Remote(t.Context(), project)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }

@@ -95,11 +95,6 @@ var reviewStates = map[string]string{
 	"pull_request_review_approved": "approved", "pull_request_review_rejected": "changes_requested", "pull_request_review_comment": "commented",
 }
 
-const maxComment = 8192
-
-// ownMarker starts what Gozer hides in its own comments; see package report.
-const ownMarker = "<!-- gozer:"
-
 // Decode reads one webhook.
 //
 // The header X-Gitea-Event is coarse and misleading: "issue_comment" is a
@@ -115,7 +110,7 @@ func (Webhooks) Decode(h http.Header, body []byte, received time.Time) ([]model.
 		return nil, "", errors.New("the webhook names no event; send it as Gitea's own type of webhook")
 	}
 	e := model.TriggerEvent{Project: p.Repository.FullName, Account: p.Sender.Login, ReceivedAt: received}
-	if !isProject(e.Project) {
+	if !drivers.IsProject(e.Project) {
 		return nil, "it names no repository", nil
 	}
 	if pr := p.PullRequest; pr != nil {
@@ -130,22 +125,17 @@ func (Webhooks) Decode(h http.Header, body []byte, received time.Time) ([]model.
 	return []model.TriggerEvent{e}, "", nil
 }
 
-func isProject(name string) bool {
-	owner, repo, ok := strings.Cut(name, "/")
-	return ok && owner != "" && repo != "" && !strings.Contains(repo, "/")
-}
-
 // fill sets what depends on the kind of event; it says why an event is of no interest.
 func fill(e *model.TriggerEvent, kind string, p payload) (ignored string) {
 	switch {
 	case kind == "push":
-		return fillPush(e, p.Ref, p.Before, p.After)
+		return drivers.FillPush(e, p.Ref, p.Before, p.After)
 	case kind == "delete":
 		if p.RefType != "branch" {
 			return "the deletion of a " + p.RefType
 		}
 		// The short name, unlike that of a push.
-		return fillPush(e, "refs/heads/"+p.Ref, "", noCommit)
+		return drivers.FillPush(e, "refs/heads/"+p.Ref, "", drivers.NoCommit)
 	case p.Review != nil && p.PullRequest != nil:
 		return fillReview(e, p)
 	case kind == "issue_comment" || kind == "pull_request_comment":
@@ -164,25 +154,6 @@ func fill(e *model.TriggerEvent, kind string, p payload) (ignored string) {
 	return "events of kind " + kind
 }
 
-// noCommit is what a branch is at after it was deleted.
-const noCommit = "0000000000000000000000000000000000000000"
-
-func fillPush(e *model.TriggerEvent, ref, before, after string) (ignored string) {
-	branch, isBranch := model.BranchOfRef(ref)
-	tag, isTag := model.TagOfRef(ref)
-	switch {
-	case isBranch && branch != "":
-	case isTag && tag != "" && after == noCommit:
-		return "the deletion of a tag"
-	case isTag && tag != "":
-		branch = ""
-	default:
-		return "only pushes of branches and tags are looked at, not " + ref
-	}
-	e.Event, e.Ref, e.Branch, e.OldRev, e.NewRev = "push", ref, branch, before, after
-	return ""
-}
-
 func fillReview(e *model.TriggerEvent, p payload) (ignored string) {
 	state, ok := reviewStates[p.Review.Type]
 	switch {
@@ -192,10 +163,10 @@ func fillReview(e *model.TriggerEvent, p payload) (ignored string) {
 		return "the action " + p.Action + " of a review"
 	case p.PullRequest.Number < 1:
 		return "the pull request has no number"
-	case strings.Contains(p.Review.Content, ownMarker):
+	case strings.Contains(p.Review.Content, drivers.OwnMarker):
 		return "it is a report of Gozer"
 	}
-	e.Event, e.Action, e.State, e.Comment = "pull_request_review", "submitted", state, cutTo(p.Review.Content, maxComment)
+	e.Event, e.Action, e.State, e.Comment = "pull_request_review", "submitted", state, drivers.Cut(p.Review.Content, drivers.MaxComment)
 	return ""
 }
 
@@ -204,17 +175,10 @@ func fillComment(e *model.TriggerEvent, p payload) (ignored string) {
 	switch {
 	case !isPull || p.Action != "created" || p.Comment == nil:
 		return "it is not a new comment on a pull request"
-	case strings.Contains(p.Comment.Body, ownMarker):
-		return "it is a report of Gozer"
-	}
-	if p.Issue != nil {
+	case p.Issue != nil:
 		e.Number = p.Issue.Number
 	}
-	if e.Number < 1 {
-		return "the pull request has no number"
-	}
-	e.Event, e.Action, e.Comment = "pull_request", "comment", cutTo(p.Comment.Body, maxComment)
-	return ""
+	return drivers.FillComment(e, p.Comment.Body)
 }
 
 const maxLabels = 100
@@ -244,12 +208,4 @@ func labelEvents(e model.TriggerEvent, p payload) []model.TriggerEvent {
 		out = append(out, e)
 	}
 	return out
-}
-
-func cutTo(text string, n int) string {
-	text = strings.ToValidUTF8(text, "?")
-	if len(text) > n {
-		text = strings.ToValidUTF8(text[:n], "")
-	}
-	return text
 }

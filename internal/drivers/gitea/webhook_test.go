@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/report"
 )
@@ -82,7 +83,7 @@ func TestDecode(t *testing.T) {
 		"comment_own":      {"issue_comment", "pull_request_comment", nil, "it is a report of Gozer"},
 		"push_branch":      {"push", "push", push("refs/heads/feature/x", "feature/x", "28e1879d029cb852e4844d9c718537df08844e03", "bffeb74224043ba2feb48d137756c8a9331c449a"), ""},
 		"push_tag":         {"push", "push", push("refs/tags/v1", "", "28e1879d029cb852e4844d9c718537df08844e03", "bffeb74224043ba2feb48d137756c8a9331c449a"), ""},
-		"branch_deleted":   {"delete", "delete", push("refs/heads/feature/x", "feature/x", "", noCommit), ""},
+		"branch_deleted":   {"delete", "delete", push("refs/heads/feature/x", "feature/x", "", drivers.NoCommit), ""},
 		"tag_deleted":      {"delete", "delete", nil, "the deletion of a tag"},
 		"issue_opened":     {"issues", "issues", nil, "events of kind issues"},
 	} {
@@ -100,7 +101,7 @@ func TestDecode(t *testing.T) {
 
 // TestOwnReportsAreIgnored: the marker is the one that reports have.
 func TestOwnReportsAreIgnored(t *testing.T) {
-	if m := report.Marker("bs-1", model.ItemFailure); !strings.HasPrefix(m, ownMarker) {
+	if m := report.Marker("bs-1", model.ItemFailure); !strings.HasPrefix(m, drivers.OwnMarker) {
 		t.Errorf("reports are marked %q", m)
 	}
 }
@@ -141,12 +142,12 @@ func TestForgejosHeaders(t *testing.T) {
 }
 
 func TestLongCommentsAreCut(t *testing.T) {
-	body := strings.ReplaceAll(string(payloadOf(t, "comment_pull")), `"recheck"`, `"x`+strings.Repeat("é", maxComment)+`"`)
+	body := strings.ReplaceAll(string(payloadOf(t, "comment_pull")), `"recheck"`, `"x`+strings.Repeat("é", drivers.MaxComment)+`"`)
 	got, _, err := Webhooks{}.Decode(headers("issue_comment", "pull_request_comment"), []byte(body), noon)
 	if err != nil || len(got) != 1 {
 		t.Fatal(err)
 	}
-	if c := got[0].Comment; len(c) > maxComment || len(c) < maxComment-1 || !utf8.ValidString(c) {
+	if c := got[0].Comment; len(c) > drivers.MaxComment || len(c) < drivers.MaxComment-1 || !utf8.ValidString(c) {
 		t.Errorf("%d bytes", len(c))
 	}
 }
@@ -209,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 				strings.Count(e.Project, "/") != 1,
 				e.Event == "push" && (e.Branch == "" && !strings.HasPrefix(e.Ref, "refs/tags/") || e.Number != 0),
 				e.Event != "push" && e.Number < 1,
-				len(e.Comment) > maxComment, !utf8.ValidString(e.Comment), strings.Contains(e.Comment, ownMarker):
+				len(e.Comment) > drivers.MaxComment, !utf8.ValidString(e.Comment), strings.Contains(e.Comment, drivers.OwnMarker):
 				t.Errorf("event %+v", e)
 			}
 		}

@@ -3,6 +3,7 @@
 package fakehost
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -43,6 +44,7 @@ type Host struct {
 	onMerge  func(c model.Change, before string)
 	// refused says why changes are not merged.
 	refused map[string]string
+	marks   marks
 }
 
 var _ drivers.Host = (*Host)(nil)
@@ -54,7 +56,7 @@ func New() *Host { return At(Connection, Hostname) }
 func At(connection, hostname string) *Host {
 	return &Host{connection: connection, hostname: hostname,
 		repos: map[string]*gitrepotest.Repo{}, changes: map[string]*model.Change{}, comments: map[string][]string{},
-		statuses: map[string][]drivers.Status{}, refused: map[string]string{}}
+		statuses: map[string][]drivers.Status{}, refused: map[string]string{}, marks: newMarks()}
 }
 
 // Host implements the controllers' Hosts: there is one connection.
@@ -62,7 +64,9 @@ func (h *Host) Host(context.Context, string) (drivers.Host, error) { return h, n
 
 // Connections implements the controllers' Hosts.
 func (h *Host) Connections(context.Context, string) (map[string]layout.Connection, error) {
-	return map[string]layout.Connection{h.connection: {Driver: "gitea", Hostname: h.hostname}}, nil
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return map[string]layout.Connection{h.connection: {Driver: cmp.Or(h.marks.driver, "gitea"), Hostname: h.hostname}}, nil
 }
 
 // Project of the host that New makes.
@@ -232,7 +236,7 @@ func (h *Host) Change(_ context.Context, p model.Project, number int64) (model.C
 	if c == nil {
 		return model.Change{}, drivers.ErrNotFound
 	}
-	return *c, nil
+	return h.marked(*c), nil
 }
 
 // Needing implements drivers.Changes: it gives all open changes of the projects.
@@ -307,6 +311,9 @@ func (h *Host) merge(c model.Change, message string) (merged model.Change, befor
 	case now.Merged || !now.Open:
 		return merged, "", nil, &drivers.RefusedError{Reason: "it is not open"}
 	}
+	if missing := h.missing(h.marked(*now)); len(missing) > 0 {
+		return merged, "", nil, &drivers.RefusedError{Reason: "required: " + strings.Join(missing, ", ")}
+	}
 	dir := h.repos[c.Project.Name].Dir
 	if before, err = gitrepotest.Try(dir, "rev-parse", now.Branch); err != nil {
 		return merged, "", nil, err
@@ -353,13 +360,13 @@ func (h *Host) Commits(repo, branch string) ([]Commit, error) {
 }
 
 // Remote implements drivers.Host; git stores must allow file remotes.
-func (h *Host) Remote(p model.Project) gitrepo.Remote {
+func (h *Host) Remote(_ context.Context, p model.Project) (gitrepo.Remote, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.repos[p.Name]; r != nil {
-		return gitrepo.Remote{URL: r.Dir}
+		return gitrepo.Remote{URL: r.Dir}, nil
 	}
-	return gitrepo.Remote{URL: "/nonexistent/" + p.Name}
+	return gitrepo.Remote{URL: "/nonexistent/" + p.Name}, nil
 }
 
 // Whoami implements drivers.Host.

@@ -15,8 +15,8 @@ import (
 type Remotes struct{ *Host }
 
 // Remote of a project.
-func (r Remotes) Remote(_ context.Context, _ string, p model.Project) (gitrepo.Remote, error) {
-	return r.Host.Remote(p), nil
+func (r Remotes) Remote(ctx context.Context, _ string, p model.Project) (gitrepo.Remote, error) {
+	return r.Host.Remote(ctx, p)
 }
 
 // Hosts are several, by connection.
@@ -44,6 +44,6 @@ func (h Hosts) Connections(ctx context.Context, tenant string) (map[string]layou
 }
 
 // Remote implements merger.Remotes.
-func (h Hosts) Remote(_ context.Context, _ string, p model.Project) (gitrepo.Remote, error) {
-	return h[p.Connection].Remote(p), nil
+func (h Hosts) Remote(ctx context.Context, _ string, p model.Project) (gitrepo.Remote, error) {
+	return h[p.Connection].Remote(ctx, p)
 }
