@@ -21,6 +21,11 @@ type BuildSpec struct {
 	Pipeline string `json:"pipeline"`
 	// change that is tested.
 	Change ChangeRef `json:"change"`
+	// others are further changes of the item that the job is for, by their places in it.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Others []int32 `json:"others,omitempty"`
 	// job is what to run.
 	Job FrozenJob `json:"job"`
 	// inputs is a digest of everything that the build sees, where the pipeline has
@@ -31,6 +36,10 @@ type BuildSpec struct {
 	// retryFailed is how often it is run again after a failure before that counts.
 	// +optional
 	RetryFailed int32 `json:"retryFailed,omitempty"`
+	// mayPause tells that other jobs depend on this one: it may pause while they
+	// run, and its Pods may exist for as long.
+	// +optional
+	MayPause bool `json:"mayPause,omitempty"`
 }
 
 // FrozenJob is a job with all its parents and variants applied.
@@ -141,9 +150,28 @@ type FrozenJob struct {
 	// +kubebuilder:validation:items:MaxLength=255
 	// +listType=atomic
 	Tags []string `json:"tags,omitempty"`
+	// provides are names of what the job makes, requires of what it needs of jobs
+	// that test changes ahead of its own.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	Provides []string `json:"provides,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	Requires []string `json:"requires,omitempty"`
 	// postReview says that the job runs in a pipeline for what was reviewed.
 	// +optional
 	PostReview bool `json:"postReview,omitempty"`
+	// failureOutput are expressions (RE2): a line of the output of run that begins
+	// with what one describes makes the build fail, and tells so at once.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1024
+	// +listType=atomic
+	FailureOutput []string `json:"failureOutput,omitempty"`
 }
 
 // JobSemaphore is a semaphore that a job needs.
@@ -204,6 +232,11 @@ type Playbook struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	Roles []PlaybookRole `json:"roles,omitempty"`
+	// semaphores that the build holds while the playbook runs.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Semaphores []JobSemaphore `json:"semaphores,omitempty"`
 	// nesting counts the definitions between this one and the base job. After a
 	// pre-run that failed, post-run playbooks of deeper definitions do not run.
 	// +optional
@@ -280,7 +313,7 @@ type FrozenSecret struct {
 }
 
 // BuildPhase is where a build stands.
-// +kubebuilder:validation:Enum=Waiting;Semaphores;Nodes;Running;Done
+// +kubebuilder:validation:Enum=Waiting;Semaphores;Nodes;Running;Paused;Done
 type BuildPhase string
 
 // Phases of a build.
@@ -293,6 +326,8 @@ const (
 	BuildNodes BuildPhase = "Nodes"
 	// BuildRunning has a running executor Pod.
 	BuildRunning BuildPhase = "Running"
+	// BuildPaused has run, and waits for the jobs that depend on it (Zuul: zuul.pause).
+	BuildPaused BuildPhase = "Paused"
 	// BuildDone has a result.
 	BuildDone BuildPhase = "Done"
 )
@@ -313,15 +348,22 @@ type BuildStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +listType=atomic
 	Failures []string `json:"failures,omitempty"`
-	// result: SUCCESS, FAILURE, TIMED_OUT, POST_FAILURE, RETRY_LIMIT,
+	// result: SUCCESS, FAILURE, TIMED_OUT, POST_FAILURE, DISK_FULL, RETRY_LIMIT,
 	// NODE_FAILURE, SKIPPED, CANCELED or ERROR.
 	// +optional
-	// +kubebuilder:validation:Enum=SUCCESS;FAILURE;TIMED_OUT;POST_FAILURE;RETRY_LIMIT;NODE_FAILURE;SKIPPED;CANCELED;ERROR
+	// +kubebuilder:validation:Enum=SUCCESS;FAILURE;TIMED_OUT;POST_FAILURE;DISK_FULL;RETRY_LIMIT;NODE_FAILURE;SKIPPED;CANCELED;ERROR
 	Result string `json:"result,omitempty"`
 	// reason for the result, the last retry or a wait, in words for the author of the change.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
+	// failing is why the running attempt is known to fail before it has ended.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Failing string `json:"failing,omitempty"`
+	// resumed tells that the attempt paused, and was told to go on.
+	// +optional
+	Resumed bool `json:"resumed,omitempty"`
 	// firstFailure is the first line of the log that tells what failed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
@@ -379,6 +421,27 @@ type Returned struct {
 	// +kubebuilder:validation:items:MaxLength=1024
 	// +listType=atomic
 	Warnings []string `json:"warnings,omitempty"`
+	// fileComments for the author of the change.
+	// +optional
+	// +kubebuilder:validation:MaxItems=100
+	// +listType=atomic
+	FileComments []FileComment `json:"fileComments,omitempty"`
+}
+
+// FileComment is what a job says of a file.
+type FileComment struct {
+	// path of the file in the change's repository.
+	// +kubebuilder:validation:MaxLength=512
+	Path string `json:"path"`
+	// line of the file as it was tested, from 1; 0 is the whole file.
+	// +optional
+	Line int64 `json:"line,omitempty"`
+	// level: info, warning or error; empty when the job did not say.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Level string `json:"level,omitempty"`
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
 }
 
 // Artifact is something that a build has left somewhere.

@@ -34,6 +34,12 @@ type BuildSetSpec struct {
 	// +kubebuilder:validation:MaxItems=512
 	// +listType=atomic
 	Repositories []FrozenRepository `json:"repositories,omitempty"`
+	// itemsAhead are those on which the item stands, the nearest first, where a job
+	// requires what jobs of these provide.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +listType=atomic
+	ItemsAhead []ItemAhead `json:"itemsAhead,omitempty"`
 	// layout is the digest of the configuration in force for the item.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
@@ -55,6 +61,16 @@ type BuildSetSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	Jobs []BuildSetJob `json:"jobs"`
+}
+
+// ItemAhead is an item on whose state another one is tested.
+type ItemAhead struct {
+	// item is the name of the QueueItem.
+	// +kubebuilder:validation:MaxLength=253
+	Item string `json:"item"`
+	// epoch of its state.
+	// +kubebuilder:validation:Minimum=1
+	Epoch int32 `json:"epoch"`
 }
 
 // FrozenRepository is a repository as it was when the state was prepared.
@@ -122,9 +138,16 @@ type BuildSetStatus struct {
 	// retrying tells that a voting build failed and is run again before that counts.
 	// +optional
 	Retrying bool `json:"retrying,omitempty"`
-	// canceled buildsets were overtaken: the item got another state or left its queue.
+	// canceled buildsets were overtaken: the item got another state or left its queue;
+	// or given up, for they cannot say any more what they were to say.
 	// +optional
 	Canceled bool `json:"canceled,omitempty"`
+	// pausedLost names the job for which the buildset was given up: it was lost while
+	// it was paused for the jobs that depend on it. As many of an item as the job has
+	// attempts are the last.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	PausedLost string `json:"pausedLost,omitempty"`
 	// result once all jobs are decided: SUCCESS, FAILURE or CANCELED.
 	// +optional
 	// +kubebuilder:validation:Enum=SUCCESS;FAILURE;CANCELED
@@ -160,14 +183,28 @@ type JobStatus struct {
 	// started jobs have been allowed to ask for nodes.
 	// +optional
 	Started bool `json:"started,omitempty"`
+	// pausedAttempt is the attempt that jobs that depend on this one were started on,
+	// as long as it is paused.
+	// +optional
+	PausedAttempt int32 `json:"pausedAttempt,omitempty"`
+	// resume tells that all jobs are done that depend on this one, which is paused.
+	// +optional
+	Resume bool `json:"resume,omitempty"`
 	// result of the job: see Build.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Result string `json:"result,omitempty"`
-	// reason for the result, in words.
+	// reason for the result, or for what it waits that other jobs of the buildset
+	// do not tell, in words.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
+	// providers are builds of changes ahead whose artifacts the job gets.
+	// +optional
+	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MaxLength=253
+	// +listType=atomic
+	Providers []string `json:"providers,omitempty"`
 }
 
 // BuildSet is one attempt to test an item on one speculative state.

@@ -3,9 +3,11 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ConnectionSpec is a code host.
+//
+// +kubebuilder:validation:XValidation:rule="self.driver == 'github' || !has(self.app) && !has(self.pollInterval)",message="app and pollInterval are for the driver github"
 type ConnectionSpec struct {
 	// driver that speaks to the host.
-	// +kubebuilder:validation:Enum=gitea
+	// +kubebuilder:validation:Enum=gitea;github
 	Driver string `json:"driver"`
 	// url of the host as Gozer reaches it, e.g. "https://gitea.example.com".
 	// +kubebuilder:validation:MaxLength=1024
@@ -21,16 +23,45 @@ type ConnectionSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	CanonicalHostname string `json:"canonicalHostname,omitempty"`
 	// secretName is a Secret in the same namespace with the keys "token" (API
-	// and git access) and "webhookSecret" (HMAC key of webhooks).
+	// and git access) and "webhookSecret" (HMAC key of webhooks); with app, it has
+	// "privateKey" (the App's key, PEM) in place of "token".
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName"`
+	// app is the GitHub App that Gozer acts as; for the driver github.
+	// +optional
+	App *ConnectionApp `json:"app,omitempty"`
+	// pollInterval is how often the host is asked for what no webhook told, at
+	// least "1m"; for the driver github. "5m" when unset.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="pollInterval is at least 1m"
+	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
 	// allowedTenants are the namespaces whose tenants may use the connection; unset allows all.
 	// +optional
 	// +kubebuilder:validation:MaxItems=1024
 	// +kubebuilder:validation:items:MaxLength=63
 	// +listType=set
 	AllowedTenants []string `json:"allowedTenants,omitempty"`
+}
+
+// ConnectionApp is a GitHub App.
+type ConnectionApp struct {
+	// id is the App's id or its client id.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9._-]+$`
+	ID string `json:"id"`
+}
+
+// ConnectionRateLimit is what the host still answers.
+type ConnectionRateLimit struct {
+	// remaining requests.
+	Remaining int64 `json:"remaining"`
+	// limit is how many there are.
+	Limit int64 `json:"limit"`
+	// reset is when there are so many again.
+	// +optional
+	Reset *metav1.Time `json:"reset,omitempty"`
 }
 
 // ConnectionStatus is written by the connection controller.
@@ -47,6 +78,31 @@ type ConnectionStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	WebhookPath string `json:"webhookPath,omitempty"`
+	// missingPermissions are those that the account needs and has not: "checks: write".
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=255
+	// +listType=atomic
+	MissingPermissions []string `json:"missingPermissions,omitempty"`
+	// rateLimit is how many requests the host still answers, the least of all that count.
+	// +optional
+	RateLimit *ConnectionRateLimit `json:"rateLimit,omitempty"`
+	// blockedUntil is until when the host wants no requests at all.
+	// +optional
+	BlockedUntil *metav1.Time `json:"blockedUntil,omitempty"`
+	// lastEvent is when the host last told of something.
+	// +optional
+	LastEvent *metav1.Time `json:"lastEvent,omitempty"`
+	// lastError of a request, in words, and when it was.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	LastError string `json:"lastError,omitempty"`
+	// +optional
+	LastErrorTime *metav1.Time `json:"lastErrorTime,omitempty"`
+	// completeUntil is until when all that happened on the host is known here,
+	// whether or not a webhook told it.
+	// +optional
+	CompleteUntil *metav1.Time `json:"completeUntil,omitempty"`
 	// conditions: Ready is true when the credentials were accepted.
 	// +optional
 	// +listType=map

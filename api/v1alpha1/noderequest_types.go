@@ -151,6 +151,10 @@ type NodeStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Home string `json:"home,omitempty"`
+	// pythonPath is the Python that Ansible uses there, as the label says.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	PythonPath string `json:"pythonPath,omitempty"`
 	// hostKey is the node's public SSH key.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

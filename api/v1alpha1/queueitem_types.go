@@ -20,6 +20,13 @@ type QueueItemSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +listType=atomic
 	Changes []ChangeRef `json:"changes"`
+	// messages of the changes: what their authors say of them, cut to what an object
+	// has room for. Of a branch or tag it is empty.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=16384
+	// +listType=atomic
+	Messages []string `json:"messages,omitempty"`
 	// live items run jobs and are reported. The others are there because a live
 	// item depends on them: they are merged into its state and not reported.
 	Live bool `json:"live"`

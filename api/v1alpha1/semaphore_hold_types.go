@@ -92,7 +92,8 @@ type SemaphoreList struct {
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.change) && has(self.ref))",message="give change or ref, not both"
 type HoldSpec struct {
-	// project is the canonical name of the project whose builds are meant.
+	// project whose builds are meant, by its canonical name, e.g.
+	// "github.com/acme/api", or without the host.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Project string `json:"project"`
@@ -104,7 +105,8 @@ type HoldSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Change *int64 `json:"change,omitempty"`
-	// ref narrows it to refs that match this regular expression (RE2).
+	// ref narrows it to refs that begin with what this regular expression matches,
+	// e.g. "refs/heads/stable/.*".
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Ref *string `json:"ref,omitempty"`
@@ -116,38 +118,82 @@ type HoldSpec struct {
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=256
 	Count int32 `json:"count,omitempty"`
-	// nodeExpiration, in seconds, after which kept nodes are deleted.
+	// nodeExpiration, in seconds, after which kept nodes are deleted. The maxHoldAge
+	// of their pools may make it less.
 	// +optional
 	// +kubebuilder:default=86400
 	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=31536000
 	NodeExpiration int64 `json:"nodeExpiration,omitempty"`
+	// expiresAt is when it ceases to be for builds that end; unset is never. What it
+	// keeps then stays until its own time is over.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 }
 
-// HoldStatus is kept for what is to come; nothing writes it yet.
-type HoldStatus struct {
-	// builds whose nodes are kept.
+// HeldBuild is a build whose nodes are kept, or were.
+type HeldBuild struct {
+	// build is the name of the Build, which is deleted long before.
+	// +kubebuilder:validation:MaxLength=253
+	Build string `json:"build"`
+	// change that it was for, for people.
 	// +optional
-	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:MaxLength=512
+	Change string `json:"change,omitempty"`
+	// result of the build.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Result string `json:"result,omitempty"`
+	// heldAt is when it ended.
+	HeldAt metav1.MicroTime `json:"heldAt"`
+	// expiresAt is when its nodes are deleted.
+	ExpiresAt metav1.Time `json:"expiresAt"`
+	// nodes are the node Pods that are still there.
+	// +optional
+	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=253
 	// +listType=set
-	Builds []string `json:"builds,omitempty"`
-	// conditions: Ready.
+	Nodes []string `json:"nodes,omitempty"`
+}
+
+// HoldStatus is written by the hold controller.
+type HoldStatus struct {
+	// builds whose nodes are kept, or were, in the order in which they ended.
+	// +optional
+	// +kubebuilder:validation:MaxItems=256
+	// +listType=map
+	// +listMapKey=build
+	Builds []HeldBuild `json:"builds,omitempty"`
+	// held counts these builds; with as many as spec.count it is done.
+	// +optional
+	Held int32 `json:"held"`
+	// nodes counts the node Pods that are kept now.
+	// +optional
+	Nodes int32 `json:"nodes"`
+	// conditions: Ready, whether it waits for builds to fail. Its reason is Waiting,
+	// Done, Expired or Invalid.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Hold keeps the nodes of failing builds for a person to look at. It has no
-// effect in this version.
+// Hold keeps the nodes of builds that fail, for a person to look at (Zuul:
+// autohold). They belong to it: when it is deleted, they go. One that is done, and
+// keeps nothing any more, is deleted after a day.
 //
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="a hold's name is at most 63 characters long: it is a label of the nodes that it keeps"
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=gozer
 // +kubebuilder:printcolumn:name="Project",type=string,JSONPath=`.spec.project`
 // +kubebuilder:printcolumn:name="Job",type=string,JSONPath=`.spec.job`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.held`
 // +kubebuilder:printcolumn:name="Count",type=integer,JSONPath=`.spec.count`
+// +kubebuilder:printcolumn:name="Nodes",type=integer,JSONPath=`.status.nodes`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Hold struct {

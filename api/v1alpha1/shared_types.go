@@ -16,6 +16,10 @@ const (
 	LabelNodeRequest = "gozer.dev/noderequest"
 	// LabelSemaphores is on builds that need semaphores.
 	LabelSemaphores = "gozer.dev/semaphores"
+	// LabelRequires is on buildsets with jobs that require what jobs of changes ahead provide.
+	LabelRequires = "gozer.dev/requires"
+	// LabelUndefined is on Semaphores that nobody defined.
+	LabelUndefined = "gozer.dev/undefined"
 	// LabelLaunch and LabelNode say of a node Pod for which launch of its request it
 	// was made, and as which node.
 	LabelLaunch = "gozer.dev/launch"
@@ -27,6 +31,11 @@ const (
 	// LabelTemplate is on node Pods that were kept warm: a digest of what they were
 	// made of.
 	LabelTemplate = "gozer.dev/node-template"
+	// LabelNodeState is on node Pods: a NodeState, as far as it is written with what
+	// is written anyway.
+	LabelNodeState = "gozer.dev/node-state"
+	// LabelHold names the Hold that keeps a node Pod.
+	LabelHold = "gozer.dev/hold"
 	// LabelRole tells Pods apart: "node" or "executor".
 	LabelRole = "gozer.dev/role"
 	// LabelJob is the job's name, shortened to a label value.
@@ -47,9 +56,20 @@ const (
 	// AnnotationPushed on a ChangeQueue names the event of a push to a branch that
 	// changes of the queue are for.
 	AnnotationPushed = "gozer.dev/pushed"
+	// AnnotationPlaybook on a Build names the semaphores of the playbook that an attempt
+	// is about to run, or runs.
+	AnnotationPlaybook = "gozer.dev/playbook-semaphores"
 	// AnnotationReturned on a Build is what an attempt has returned with zuul_return,
 	// as far as the gate goes by it.
 	AnnotationReturned = "gozer.dev/returned"
+	// AnnotationHoldReason and AnnotationHoldUntil say of a node Pod that is kept why,
+	// and until when.
+	AnnotationHoldReason = "gozer.dev/hold-reason"
+	AnnotationHoldUntil  = "gozer.dev/hold-until"
+	// AnnotationHostKey and AnnotationKeySecret say of a node Pod that is kept what its
+	// public SSH key is, and which Secret has the key that lets in.
+	AnnotationHostKey   = "gozer.dev/host-key"
+	AnnotationKeySecret = "gozer.dev/key-secret"
 	// AnnotationChange names the change for people: "acme/api#12,3f2c1d4e5".
 	AnnotationChange = "gozer.dev/change"
 )

@@ -15,11 +15,11 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Delivery string `json:"delivery,omitempty"`
-	// event is the kind: pull_request, pull_request_review, push, enqueue when a
-	// person asked, or timer when a time came.
-	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push;enqueue;timer
+	// event is the kind: pull_request, pull_request_review, push, check_run, enqueue
+	// when a person asked, or timer when a time came.
+	// +kubebuilder:validation:Enum=pull_request;pull_request_review;push;check_run;enqueue;timer
 	Event string `json:"event"`
-	// action of the event, e.g. opened, changed, closed, comment, submitted.
+	// action of the event, e.g. opened, changed, closed, comment, status, submitted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Action string `json:"action,omitempty"`
@@ -54,7 +54,7 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=8192
 	Comment string `json:"comment,omitempty"`
-	// state of a review: approved, changes_requested, commented.
+	// state of a review: approved, changes_requested, commented, dismissed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	State string `json:"state,omitempty"`
@@ -62,6 +62,14 @@ type TriggerEventSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Label string `json:"label,omitempty"`
+	// status that was set on the head, as "user:context:state"; for the action status.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Status string `json:"status,omitempty"`
+	// check that ended or is to run again, as "app:name:conclusion"; for check_run.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Check string `json:"check,omitempty"`
 	// account that caused the event.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
@@ -123,6 +131,18 @@ type PipelineOutcome struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
+	// patchset of the event's change that was refused as unmergeable: another one is
+	// not let in by this event.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Patchset string `json:"patchset,omitempty"`
+	// unmergeable names the change that the code host would not merge as it was, if
+	// that is why the event was refused: its own, one of its cycle, or one that it
+	// needs; "host/path#number". While the event is kept, a later one about that
+	// change makes the pipeline look again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=600
+	Unmergeable string `json:"unmergeable,omitempty"`
 }
 
 // TriggerEvent is one thing that happened on a code host. It goes after an

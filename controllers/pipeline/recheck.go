@@ -25,7 +25,7 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope, c model.Change, ev m
 		if !i.Spec.Live || i.Annotations[gozer.AnnotationDequeue] != "" || patchsetIn(i, c.Key()) != c.Patchset {
 			continue
 		}
-		if why := gate.Unmergeable(c); why != "" && s.merges(i.Spec.Pipeline) {
+		if why, _ := gate.Unmergeable(c, nil); why != "" && s.merges(i.Spec.Pipeline) {
 			if err := r.lose(ctx, i, "This change is unable to merge due to a missing merge requirement: "+why+"."); err != nil {
 				return err
 			}

@@ -33,6 +33,8 @@ const (
 	maxTitle = 200
 	// maxMessage of a job or pipeline.
 	maxMessage = 4096
+	// maxStatus of a status or check with who set it.
+	maxStatus = 1024
 )
 
 // ChangeRef of a change.
@@ -106,8 +108,10 @@ func join(refs []gozer.ChangeRef, name func(gozer.ChangeRef) string) string {
 	return strings.Join(names, " + ")
 }
 
-// Cut shortens a text to so many characters.
+// Cut makes a text that may be a stranger's fit for an object: it has at most so
+// many characters, and none that a terminal would obey.
 func Cut(text string, n int) string {
+	text = model.Plain(text)
 	if utf8.RuneCountInString(text) <= n {
 		return text
 	}
@@ -169,6 +173,7 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 		for _, p := range in {
 			frozen := gozer.Playbook{Path: p.Path, Project: ProjectRef(p.Origin.Project.Project), Branch: p.Origin.Branch, Trusted: p.Origin.Project.Trusted, Commit: with.CommitOf(p),
 				Secrets: playbookSecrets(p.Secrets), Nesting: int32(p.NestingLevel), Cleanup: p.Cleanup}
+			frozen.Semaphores = playbookSemaphores(p.Semaphores, with.GlobalSemaphores)
 			if p.Ansible() {
 				frozen.Roles = with.RolesOf(p)
 			}
@@ -179,7 +184,8 @@ func FrozenJob(j *jobgraph.Job, with Freezing) (gozer.FrozenJob, error) {
 	f := gozer.FrozenJob{
 		Name: j.Name, Voting: j.Voting, Attempts: int32(j.Attempts), Timeout: or(j.Timeout, 0), PostTimeout: or(j.PostTimeout, 0),
 		PreRun: playbooks(j.PreRun), Run: playbooks(j.Run), PostRun: playbooks(j.After()), Nodes: NodeSpecs(j.NodeSets[0]), Checkouts: with.Checkouts, IncludeVars: with.IncludeVars,
-		Tags: j.Tags, PostReview: with.PostReview, Semaphores: jobSemaphores(j, with.GlobalSemaphores),
+		Provides: j.Provides, Requires: j.Requires,
+		Tags: j.Tags, PostReview: with.PostReview, Semaphores: jobSemaphores(j, with.GlobalSemaphores), FailureOutput: j.FailureOutput,
 	}
 	if j.WorkspaceScheme != "golang" {
 		f.WorkspaceScheme = j.WorkspaceScheme
@@ -229,7 +235,7 @@ func TriggerEvent(e *gozer.TriggerEvent) model.TriggerEvent {
 	return model.TriggerEvent{
 		Name: e.Name, Connection: s.Connection, Event: s.Event, Action: s.Action, Project: s.Project, Number: s.Number,
 		Patchset: s.Patchset, Branch: s.Branch, Ref: s.Ref, OldRev: s.OldRev, NewRev: s.NewRev, Comment: s.Comment,
-		State: s.State, Label: s.Label, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, Urgent: s.Urgent,
+		State: s.State, Label: s.Label, Status: s.Status, Check: s.Check, Account: s.Account, Tenant: s.Tenant, Pipeline: s.Pipeline, Urgent: s.Urgent,
 		Time: s.Time, Tick: timeOf(s.Tick), ReceivedAt: s.ReceivedAt.Time,
 	}
 }
@@ -253,7 +259,7 @@ func TriggerEventObject(namespace string, e model.TriggerEvent, delivery string)
 		Spec: gozer.TriggerEventSpec{
 			Connection: e.Connection, Delivery: Cut(delivery, 255), Event: e.Event, Action: e.Action, Project: e.Project, Number: e.Number,
 			Patchset: e.Patchset, Branch: e.Branch, Ref: e.Ref, OldRev: e.OldRev, NewRev: e.NewRev, Comment: Cut(e.Comment, 8192),
-			State: e.State, Label: Cut(e.Label, 255), Account: Cut(e.Account, 255), Tenant: e.Tenant, Pipeline: e.Pipeline, Urgent: e.Urgent,
+			State: e.State, Label: Cut(e.Label, 255), Status: Cut(e.Status, maxStatus), Check: Cut(e.Check, maxStatus), Account: Cut(e.Account, 255), Tenant: e.Tenant, Pipeline: e.Pipeline, Urgent: e.Urgent,
 			Time: e.Time, Tick: tick, ReceivedAt: metav1.NewMicroTime(e.ReceivedAt),
 		},
 	}

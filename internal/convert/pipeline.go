@@ -1,15 +1,12 @@
 package convert
 
 import (
-	"fmt"
 	"math"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/internal/configlang"
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/layout"
-	"github.com/gozer-dev/gozer/internal/match"
-	"github.com/gozer-dev/gozer/internal/model"
 )
 
 // PipelineSpec of a pipeline in a config project. refused says, in words, what
@@ -76,116 +73,6 @@ const maxRetryFailed = 10
 // notHere ends the sentence about something that has no effect.
 const notHere = " has no effect in this version of Gozer"
 
-// host is the driver whose events and reports there are.
-const host = "gitea"
-
-func triggers(in []configlang.Conf) (out []gozer.Trigger, left []string) {
-	for _, c := range in {
-		t := gozer.Trigger{Connection: c.Connection, Event: texts(c, "event")[0]}
-		if c.Driver == model.Timer {
-			out = append(out, gozer.Trigger{Connection: c.Connection, Event: model.Timer, Times: texts(c, "time"), Dereference: c.Values["dereference"] == true})
-			if c.Values["debug"] == true {
-				left = append(left, "debug of a timer"+notHere)
-			}
-			continue
-		}
-		if c.Driver != host {
-			left = append(left, fmt.Sprintf("the trigger of %s (%s, event %s)%s", c.Connection, c.Driver, t.Event, notHere))
-			continue
-		}
-		t.Actions, t.States, t.Labels = texts(c, "action"), texts(c, "state"), texts(c, "label")
-		var ok [3]bool
-		t.Branches, ok[0] = patterns(c, "branch")
-		t.Comments, ok[1] = patterns(c, "comment")
-		t.Refs, ok[2] = patterns(c, "ref")
-		if ok != [3]bool{true, true, true} {
-			left = append(left, fmt.Sprintf("a trigger of %s with a negated expression%s", c.Connection, notHere))
-			continue
-		}
-		out = append(out, t)
-	}
-	return out, left
-}
-
-// texts are the strings of an attribute; one string for what has none.
-func texts(c configlang.Conf, attr string) []string {
-	switch v := c.Values[attr].(type) {
-	case []string:
-		return v
-	case string:
-		return []string{v}
-	}
-	if attr == "event" {
-		return []string{""}
-	}
-	return nil
-}
-
-// patterns are the expressions of an attribute; not ok if one is negated.
-func patterns(c configlang.Conf, attr string) (out []string, ok bool) {
-	list, _ := c.Values[attr].([]configlang.Matcher)
-	for _, m := range list {
-		if m.Negate {
-			return nil, false
-		}
-		out = append(out, m.Regex.Pattern())
-	}
-	return out, true
-}
-
-func reporters(occasion string, in []configlang.Conf) (out []gozer.ReportAction, left []string) {
-	for _, c := range in {
-		if c.Driver != host {
-			if c.Driver != "sql" { // history is kept without being asked for
-				left = append(left, fmt.Sprintf("the %s reporter of %s (%s)%s", occasion, c.Connection, c.Driver, notHere))
-			}
-			continue
-		}
-		r := gozer.ReportAction{Connection: c.Connection}
-		r.Status, _ = c.Values["status"].(string)
-		r.Comment, _ = c.Values["comment"].(bool)
-		r.Merge, _ = c.Values["merge"].(bool)
-		out = append(out, r)
-	}
-	return out, left
-}
-
-// requirements must all have an effect: without one, something could merge that must not.
-func requirements(in []configlang.Conf) (out []gozer.Requirement, refused string) {
-	for _, c := range in {
-		if c.Driver != host {
-			return nil, fmt.Sprintf("a requirement of %s (%s)%s", c.Connection, c.Driver, notHere)
-		}
-		q := gozer.Requirement{Connection: c.Connection, Labels: texts(c, "label"), Open: flag(c.Values, "open"), Merged: flag(c.Values, "merged"),
-			Draft: flag(c.Values, "draft"), CurrentPatchset: flag(c.Values, "current-patchset")}
-		if c.Values["status"] != nil {
-			return nil, "the requirement of a status" + notHere
-		}
-		reviews, _ := c.Values["review"].([]configlang.Values)
-		for _, v := range reviews {
-			for _, attr := range []string{"email", "older-than", "newer-than"} {
-				if v[attr] != nil {
-					return nil, "the requirement " + attr + " of a review" + notHere
-				}
-			}
-			r := gozer.ReviewRequirement{}
-			r.Type, _ = v["type"].(string)
-			r.Username, _ = v["username"].(string)
-			r.Permission, _ = v["permission"].(string)
-			q.Reviews = append(q.Reviews, r)
-		}
-		out = append(out, q)
-	}
-	return out, ""
-}
-
-func flag(v configlang.Values, attr string) *bool {
-	if b, ok := v[attr].(bool); ok {
-		return &b
-	}
-	return nil
-}
-
 // Defaults of the window (FEATURES 3.3).
 const (
 	defaultWindow      = 20
@@ -250,29 +137,6 @@ func Window(spec gozer.PipelineSpec, size int32, set bool) gate.Window {
 // static says that a window has the same size always.
 func static(w *gozer.Window) bool {
 	return w.IncreaseType == "exponential" && w.DecreaseType == "exponential" && w.IncreaseFactor == 1 && w.DecreaseFactor == 1
-}
-
-// Triggers of a pipeline.
-func Triggers(in []gozer.Trigger) []match.Trigger {
-	var out []match.Trigger
-	for _, t := range in {
-		out = append(out, match.Trigger{Connection: t.Connection, Event: t.Event, Actions: t.Actions,
-			Branches: t.Branches, Refs: t.Refs, Comments: t.Comments, States: t.States, Labels: t.Labels})
-	}
-	return out
-}
-
-// Requirements of a pipeline.
-func Requirements(in []gozer.Requirement) []match.Requirement {
-	var out []match.Requirement
-	for _, r := range in {
-		q := match.Requirement{Connection: r.Connection, Open: r.Open, Merged: r.Merged, Draft: r.Draft, CurrentPatchset: r.CurrentPatchset, Labels: r.Labels}
-		for _, v := range r.Reviews {
-			q.Reviews = append(q.Reviews, match.Review{Type: v.Type, Username: v.Username, Permission: v.Permission})
-		}
-		out = append(out, q)
-	}
-	return out
 }
 
 // ConfigErrors for a status, at most n; errors before warnings.

@@ -24,6 +24,31 @@ func jobSemaphores(j *jobgraph.Job, global []string) []gozer.JobSemaphore {
 	return out
 }
 
+// playbookSemaphores of one playbook.
+func playbookSemaphores(names, global []string) []gozer.JobSemaphore {
+	var out []gozer.JobSemaphore
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		out = append(out, gozer.JobSemaphore{Name: name, Global: slices.Contains(global, name)})
+	}
+	return out
+}
+
+// NeedsSemaphores says whether a build needs any, at whatever time.
+func NeedsSemaphores(j gozer.FrozenJob) bool {
+	return len(j.Semaphores) > 0 || slices.ContainsFunc(slices.Concat(j.PreRun, j.Run, j.PostRun), func(p gozer.Playbook) bool { return len(p.Semaphores) > 0 })
+}
+
+// OfPlaybook are the semaphores of these names that a playbook of a build needs; nil
+// when there is no such playbook.
+func OfPlaybook(b *gozer.Build, names []string) []gozer.JobSemaphore {
+	for _, p := range slices.Concat(b.Spec.Job.PreRun, b.Spec.Job.Run, b.Spec.Job.PostRun) {
+		if len(names) > 0 && slices.EqualFunc(p.Semaphores, names, func(s gozer.JobSemaphore, name string) bool { return s.Name == name }) {
+			return p.Semaphores
+		}
+	}
+	return nil
+}
+
 // SemaphoreKeys of what a build needs: the namespaces and names of Semaphores.
 func SemaphoreKeys(b *gozer.Build, operator string) []semaphore.Key {
 	var out []semaphore.Key

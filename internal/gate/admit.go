@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/depends"
 	"github.com/gozer-dev/gozer/internal/match"
@@ -36,6 +37,11 @@ type Rules struct {
 	Urgent, Expedite bool
 	// ByHand skips the requirements of the change: a person wants it in.
 	ByHand bool
+	// Own are the contexts of statuses and checks that the pipeline's reporters
+	// set, by connection: it does not wait for them.
+	Own map[string][]string
+	// Now is when the change is looked at: reviews have an age.
+	Now time.Time
 }
 
 // Candidate is a change with what the tenant's configuration says of it.
@@ -67,6 +73,12 @@ type Admission struct {
 	Refusal string
 	// Tell says that the refusal is a failure of which the change is told.
 	Tell bool
+	// Unmergeable is the change that the refusal is about, if it is the code host's,
+	// who tells beforehand that it would not merge it: when that may have changed, it
+	// is to be looked at again. The zero value is none.
+	Unmergeable model.ChangeKey
+	// Wait says that the code host does not know yet, and is to be asked again soon.
+	Wait bool
 }
 
 // Admit decides whether a change enters a pipeline and what enters ahead of it
@@ -159,41 +171,31 @@ func (a *admitter) requirements() *Admission {
 		if c.Key() != a.change {
 			its, what = model.TriggerEvent{}, fmt.Sprintf("%s, with which it forms a cycle: ", c.URL)
 		}
-		if why := a.unfit(c, its); why != "" {
-			return no(false, "%s%s", what, why)
+		if no := a.unfit(c, its, what); no != nil {
+			return no
 		}
 	}
 	return nil
 }
 
-// unfit says why a change may not be in the pipeline; empty if it may.
-func (a *admitter) unfit(c Candidate, ev model.TriggerEvent) string {
+// unfit refuses a change that may not be in the pipeline; what begins the sentence.
+func (a *admitter) unfit(c Candidate, ev model.TriggerEvent, what string) *Admission {
 	if a.Manager == Dependent {
-		if why := Unmergeable(c.Change.Change); why != "" {
-			return why
+		if why, wait := Unmergeable(c.Change.Change, a.Own[c.Project.Connection]); why != "" {
+			no := &Admission{Refusal: what + why, Wait: wait}
+			if c.Verdict != nil {
+				no.Unmergeable = c.Key()
+			}
+			return no
 		}
 	}
-	if a.ByHand {
-		return ""
+	if a.ByHand || c.Number == 0 {
+		return nil // requirements are about changes
 	}
-	if c.Number == 0 {
-		return "" // requirements are about changes
+	if why, ok := match.Allowed(a.Require, a.Reject, c.Change.Change, ev, a.Now); !ok {
+		return no(false, "%s%s", what, why)
 	}
-	why, _ := match.Allowed(a.Require, a.Reject, c.Change.Change, ev)
-	return why
-}
-
-// Unmergeable says why the code host would not merge a change as it is.
-func Unmergeable(c model.Change) string {
-	switch {
-	case c.Number == 0:
-		return "only a change can be merged"
-	case !c.Open:
-		return "it is not open"
-	case c.Draft:
-		return "it is a draft"
-	}
-	return ""
+	return nil
 }
 
 // sharedQueue refuses what cannot be ahead because it is in another queue.
@@ -223,8 +225,8 @@ func (a *admitter) neededMayEnter(ahead [][]Candidate) *Admission {
 			if a.Manager == Dependent && len(group) > 1 && !c.Circular {
 				return no(true, "Dependency cycle detected and project %s doesn't allow circular dependencies", c.Project.Name)
 			}
-			if why := a.unfit(c, model.TriggerEvent{}); why != "" {
-				return no(false, "it depends on %s, which may not enter %s: %s", c.URL, a.Pipeline, why)
+			if no := a.unfit(c, model.TriggerEvent{}, fmt.Sprintf("it depends on %s, which may not enter %s: ", c.URL, a.Pipeline)); no != nil {
+				return no
 			}
 		}
 	}

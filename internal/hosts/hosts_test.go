@@ -2,6 +2,10 @@ package hosts
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
@@ -17,6 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/drivers"
+	"github.com/gozer-dev/gozer/internal/drivers/github"
 	"github.com/gozer-dev/gozer/internal/intake"
 	"github.com/gozer-dev/gozer/internal/layout"
 	"github.com/gozer-dev/gozer/internal/merger"
@@ -156,6 +162,138 @@ func TestRotation(t *testing.T) {
 	k.now = k.now.Add(keep)
 	if _, err := r.Host(t.Context(), "code"); err == nil {
 		t.Error("a connection without its secret is still in use")
+	}
+}
+
+func gitHub(app string) *gozer.Connection {
+	return connection(func(c *gozer.Connection) {
+		c.Spec.Driver, c.Generation, c.Status.Account = "github", 1, "gozer[bot]"
+		if app != "" {
+			c.Spec.App = &gozer.ConnectionApp{ID: app}
+		}
+	})
+}
+
+// privateKey of an App.
+func privateKey(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+// TestGitHub: an App needs its key, and a token is none; what is wrong is said
+// without the secret.
+func TestGitHub(t *testing.T) {
+	key := privateKey(t)
+	for name, tc := range map[string]struct {
+		app  string
+		data map[string]string
+		want string
+	}{
+		"an App":               {"1", map[string]string{KeyPrivateKey: key, KeyWebhookSecret: "w-1"}, ""},
+		"an App with a token":  {"1", both(), `no key "privateKey"`},
+		"an App without a PEM": {"1", map[string]string{KeyPrivateKey: "s3cret", KeyWebhookSecret: "w-1"}, "it must be the PEM file"},
+		"a token":              {"", map[string]string{KeyToken: "t-1\n", KeyWebhookSecret: "w-1"}, ""},
+		"a token that is none": {"", map[string]string{KeyPrivateKey: key, KeyWebhookSecret: "w-1"}, `no key "token"`},
+	} {
+		r, _, _ := newRegistry(t, interceptor.Funcs{}, gitHub(tc.app), secret(tc.data))
+		h, err := r.Host(t.Context(), "code")
+		if (err != nil) != (tc.want != "") || err != nil && (!strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "s3cret")) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+		if tc.want != "" {
+			continue
+		}
+		d, webhook, err := r.Decoder(t.Context(), "code")
+		if diff := cmp.Diff(drivers.Decoder(github.Webhooks{Own: "gozer[bot]", App: tc.app}), d); diff != "" || string(webhook) != "w-1" || err != nil {
+			t.Errorf("%s: %v, secret %s %s", name, err, webhook, diff)
+		}
+		if _, ok := h.(drivers.Poller); !ok {
+			t.Errorf("%s: it does not poll", name)
+		}
+		if tc.app == "" {
+			if remote, err := h.Remote(t.Context(), model.Project{Name: "acme/api"}); err != nil || remote.Password != "t-1" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestDecoderOnlyGets: who takes webhooks may read connections, and not list them;
+// whom the connection acts as is known as soon as its controller says it.
+func TestDecoderOnlyGets(t *testing.T) {
+	unknown := gitHub("")
+	unknown.Status.Account = ""
+	funcs := interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+		return errors.New("connections is forbidden")
+	}}
+	r, c, _ := newRegistry(t, funcs, unknown, secret(both()))
+	for _, want := range []string{"", "gozer[bot]"} {
+		d, _, err := r.Decoder(t.Context(), "code")
+		if err != nil || d != drivers.Decoder(github.Webhooks{Own: want}) {
+			t.Errorf("%v %v, want %q", d, err, want)
+		}
+		var now gozer.Connection
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(unknown), &now); err != nil {
+			t.Fatal(err)
+		}
+		now.Status.Account = "gozer[bot]"
+		if err := c.Update(t.Context(), &now); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDriverIsKept: what a driver knows stays while its connection and secret do,
+// also when the connection's status changes.
+func TestDriverIsKept(t *testing.T) {
+	r, c, k := newRegistry(t, interceptor.Funcs{}, gitHub(""), secret(both()))
+	host := func() drivers.Host {
+		t.Helper()
+		k.now = k.now.Add(keep)
+		h, err := r.Host(t.Context(), "code")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	var now gozer.Connection
+	edit := func(change func()) {
+		t.Helper()
+		if err := c.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "code"}, &now); err != nil {
+			t.Fatal(err)
+		}
+		change()
+		if err := c.Update(t.Context(), &now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := host()
+	edit(func() { now.Status.Account = "renamed[bot]" })
+	if host() != first {
+		t.Error("made anew when the status changed")
+	}
+	if d, _, err := r.Decoder(t.Context(), "code"); err != nil || d != drivers.Decoder(github.Webhooks{Own: "renamed[bot]"}) {
+		t.Errorf("%v %v", d, err)
+	}
+	edit(func() { now.Spec.URL, now.Generation = "https://other.example.com", 2 })
+	second := host()
+	if second == first {
+		t.Error("kept when the connection changed")
+	}
+	s := secret(both())
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
+		t.Fatal(err)
+	}
+	s.Data[KeyToken] = []byte("t-2")
+	if err := c.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if host() == second {
+		t.Error("kept when the secret changed")
 	}
 }
 

@@ -3,8 +3,9 @@
 // /api/connection/<name>/payload).
 //
 // A host may send the same thing again, with the same or with a new delivery
-// id. The name of the stored event is therefore a digest of what was sent, so
-// that a repeat is AlreadyExists and changes nothing.
+// id. The name of the stored event is therefore a digest of what was told, so
+// that a repeat is AlreadyExists and changes nothing: of all that was sent, or
+// of what the driver knows to identify it (drivers.Identifier).
 package intake
 
 import (
@@ -16,6 +17,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -36,6 +38,9 @@ type Connections interface {
 	Decoder(ctx context.Context, connection string) (drivers.Decoder, []byte, error)
 }
 
+// ErrInvalid says that a Store takes no such event, however often it is given.
+var ErrInvalid = errors.New("the event is not valid")
+
 // ErrUnknown says that there is no such connection.
 var ErrUnknown = errors.New("there is no such connection")
 
@@ -45,11 +50,18 @@ type Handler struct {
 	Store       Store
 	Log         logr.Logger
 	Now         func() time.Time
+
+	// large counts the large webhooks that are read now.
+	large atomic.Int32
 }
 
-// Bounds on a webhook: its size and how long storing it may take.
+// Bounds on a webhook: its size, which is GitHub's own bound, and how long storing
+// it may take. Who sends it is not known before it is read, so few large ones are
+// read at a time.
 const (
-	maxBody   = 4 << 20
+	maxBody   = 25 << 20
+	largeBody = 1 << 20
+	maxLarge  = 4
 	storeTime = 8 * time.Second
 )
 
@@ -57,6 +69,13 @@ const (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	connection := r.PathValue("connection")
 	log := h.Log.WithValues("connection", connection)
+	if r.ContentLength < 0 || r.ContentLength > largeBody {
+		defer h.large.Add(-1)
+		if h.large.Add(1) > maxLarge {
+			http.Error(w, "too many large webhooks at once; send it again", http.StatusServiceUnavailable)
+			return
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -84,6 +103,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
 	}
+	if warner, ok := decoder.(drivers.Warner); ok {
+		if warning := warner.Warning(r.Header); warning != "" {
+			log.Info("Webhook accepted with a warning", "warning", warning)
+		}
+	}
 	events, ignored, err := decoder.Decode(r.Header, body, h.Now())
 	switch {
 	case err != nil:
@@ -93,11 +117,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, "ignored:", ignored) //nolint:errcheck // the host has its answer
 		return
 	}
+	h.store(ctx, w, r, decoder, body, events)
+}
+
+// store makes the events of a webhook durable, and answers.
+func (h *Handler) store(ctx context.Context, w http.ResponseWriter, r *http.Request, decoder drivers.Decoder, body []byte, events []model.TriggerEvent) {
+	connection := r.PathValue("connection")
+	log := h.Log.WithValues("connection", connection)
+	identity := string(body)
+	if i, ok := decoder.(drivers.Identifier); ok {
+		identity = i.Identity(r.Header, body)
+	}
 	var stored strings.Builder
 	for i, e := range events {
 		e.Connection = connection
-		e.Name = EventName(connection, e.Event+"/"+e.Action, body, i)
-		if err := h.Store.Save(ctx, e, decoder.Delivery(r.Header)); err != nil {
+		e.Name = EventName(connection, e, identity, i)
+		err := h.Store.Save(ctx, e, decoder.Delivery(r.Header))
+		if errors.Is(err, ErrInvalid) {
+			log.Info("Event refused", "event", e.Name, "reason", err.Error())
+			http.Error(w, "the webhook says something that no event can have; sending it again does not help", http.StatusUnprocessableEntity)
+			return
+		}
+		if err != nil {
 			log.Error(err, "Cannot store the event", "event", e.Name)
 			http.Error(w, "the event cannot be stored now; send it again", http.StatusServiceUnavailable)
 			return
@@ -109,10 +150,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, stored.String()) // the host has its answer, or comes again
 }
 
-// EventName is a name that the same webhook always has.
-func EventName(connection, kind string, body []byte, index int) string {
+// EventName is a name that what a webhook tells always has, whoever tells it.
+func EventName(connection string, e model.TriggerEvent, identity string, index int) string {
 	d := sha256.New()
-	fmt.Fprintf(d, "%s\n%s\n%d\n", connection, kind, index)
-	d.Write(body)
+	fmt.Fprintf(d, "%s\n%s/%s\n%d\n%s", connection, e.Event, e.Action, index, identity)
 	return "ev-" + hex.EncodeToString(d.Sum(nil))[:32]
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -53,12 +54,16 @@ type store struct {
 	saves    int
 	failFrom int
 	block    bool
+	invalid  bool
 }
 
 func (s *store) Save(ctx context.Context, e model.TriggerEvent, delivery string) error {
 	if s.block {
 		<-ctx.Done()
 		return ctx.Err()
+	}
+	if s.invalid {
+		return fmt.Errorf("spec.label: too long: %w", intake.ErrInvalid)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +113,7 @@ func serve(t *testing.T, s intake.Store, r *http.Request) (int, string) {
 }
 
 func TestAnswers(t *testing.T) {
-	big := push + strings.Repeat(" ", 4<<20)
+	big := push + strings.Repeat(" ", 25<<20)
 	for name, tc := range map[string]struct {
 		connection, event, body, signature string
 		failFrom                           int
@@ -126,7 +131,7 @@ func TestAnswers(t *testing.T) {
 		"no JSON":                   {"code", "push", "x", sign("x"), 0, 400, 0, "not JSON"},
 		"of no interest":            {"code", "fork", push, sign(push), 0, 200, 0, "ignored: events of kind fork"},
 		"our own comment":           {"code", "issue_comment", own, sign(own), 0, 200, 0, "ignored: it is a report of Gozer"},
-		"too large":                 {"code", "push", big, sign(big), 0, 413, 0, "4194304 bytes"},
+		"too large":                 {"code", "push", big, sign(big), 0, 413, 0, "26214400 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore()
@@ -146,7 +151,7 @@ func TestWhatIsStored(t *testing.T) {
 	s := newStore()
 	serve(t, s, request("code", "push", push, sign(push)))
 	want := model.TriggerEvent{
-		Name: intake.EventName("code", "push/", []byte(push), 0), Connection: "code", Event: "push", Project: "acme/api", Ref: "refs/heads/main", Branch: "main",
+		Name: intake.EventName("code", model.TriggerEvent{Event: "push"}, push, 0), Connection: "code", Event: "push", Project: "acme/api", Ref: "refs/heads/main", Branch: "main",
 		OldRev: "a", NewRev: "b", Account: "ann", ReceivedAt: noon,
 	}
 	if diff := cmp.Diff(map[string]model.TriggerEvent{want.Name: want}, s.events); diff != "" {
@@ -204,6 +209,47 @@ func TestStoreThatHangs(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r.WithContext(ctx))
 	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestInvalid: what is never stored is not asked for again.
+func TestInvalid(t *testing.T) {
+	s := newStore()
+	s.invalid = true
+	if code, body := serve(t, s, request("code", "push", push, sign(push))); code != http.StatusUnprocessableEntity || !strings.Contains(body, "does not help") || strings.Contains(body, "label") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+// TestManyLargeWebhooks: who sends them is not known before they are read.
+func TestManyLargeWebhooks(t *testing.T) {
+	h := &intake.Handler{Connections: connections{}, Store: newStore(), Log: logr.Discard(), Now: time.Now}
+	post := func(body io.Reader) *httptest.ResponseRecorder {
+		r := request("code", "push", "", "")
+		r.Body, r.ContentLength = io.NopCloser(body), 2<<20
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	var ended sync.WaitGroup
+	var ends []*io.PipeWriter
+	for range 4 {
+		body, end := io.Pipe()
+		ends = append(ends, end)
+		ended.Go(func() { post(body) })
+		if _, err := end.Write([]byte(" ")); err != nil { // it is being read
+			t.Fatal(err)
+		}
+	}
+	if w := post(strings.NewReader(push)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, end := range ends {
+		end.Close() //nolint:errcheck // it cannot fail
+	}
+	ended.Wait()
+	if w := post(strings.NewReader(push)); w.Code != http.StatusUnauthorized {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -5,9 +5,8 @@
 package match
 
 import (
-	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/zuulregex"
@@ -15,24 +14,52 @@ import (
 
 // Trigger matches events of one connection; see Pipeline.spec.triggers.
 type Trigger struct {
-	Connection, Event                                 string
-	Actions, Branches, Refs, Comments, States, Labels []string
+	Connection, Event                                                   string
+	Actions, Branches, Refs, Comments, States, Labels, Statuses, Checks []string
+	// Require and Reject are about the change, for this trigger alone; nil asks nothing.
+	Require, Reject *Requirement
 }
 
-// Requirement is what a change of a connection must have, or must not have.
-type Requirement struct {
-	Connection                           string
-	Open, Merged, Draft, CurrentPatchset *bool
-	Reviews                              []Review
-	Labels                               []string
-}
-
-// Review matches one reviewer's verdict.
-type Review struct{ Type, Username, Permission string }
-
-// Triggered says whether any trigger wants the event.
+// Triggered says whether any trigger wants the event, of whatever change.
 func Triggered(triggers []Trigger, e model.TriggerEvent) bool {
 	return slices.ContainsFunc(triggers, func(t Trigger) bool { return t.wants(e) })
+}
+
+// Wanted says whether any trigger wants the event of the change. The reason is
+// what the last of those that wanted the event had against the change; there is
+// none when no trigger wanted it.
+func Wanted(triggers []Trigger, c model.Change, e model.TriggerEvent, now time.Time) (reason string, ok bool) {
+	for _, t := range triggers {
+		if !t.wants(e) {
+			continue
+		}
+		why := t.against(c, e, now)
+		if why == "" {
+			return "", true
+		}
+		reason = why
+	}
+	return reason, false
+}
+
+// against is what the trigger's own requirements have against a change. They are
+// about changes: what is pushed has no reviews, labels or state.
+func (t Trigger) against(c model.Change, e model.TriggerEvent, now time.Time) string {
+	at := moment{c, e, now}
+	if c.Number == 0 {
+		return ""
+	}
+	if t.Require != nil {
+		if why := t.Require.missing(at); why != "" {
+			return "it " + why + ", which the trigger requires"
+		}
+	}
+	if t.Reject != nil {
+		if why := t.Reject.present(at); why != "" {
+			return "it " + why + ", which the trigger rejects"
+		}
+	}
+	return ""
 }
 
 // Recheck is the comment that usually brings a change into a pipeline again.
@@ -43,7 +70,8 @@ func Recheck(c model.Change) model.TriggerEvent {
 func (t Trigger) wants(e model.TriggerEvent) bool {
 	return t.Connection == e.Connection && t.Event == e.Event &&
 		anyEqual(t.Actions, e.Action) && anyEqual(t.States, e.State) && anyEqual(t.Labels, e.Label) &&
-		anyRegexp(t.Branches, e.Branch, atStart) && anyRegexp(t.Refs, e.Ref, atStart) && anyRegexp(t.Comments, e.Comment, anywhere)
+		anyRegexp(t.Branches, e.Branch, atStart) && anyRegexp(t.Refs, e.Ref, atStart) && anyRegexp(t.Comments, e.Comment, anywhere) &&
+		anyRegexp(t.Statuses, e.Status, whole) && anyRegexp(t.Checks, e.Check, whole)
 }
 
 // anyEqual says whether the value is in the list; an empty list wants anything.
@@ -75,115 +103,4 @@ func anyRegexp(list []string, text string, at where) bool {
 		}
 		return re.Search(text)
 	})
-}
-
-// Allowed says whether the change may enter: all requirements of its
-// connection are fulfilled and nothing rejects it. If not, the reason says why.
-// The event tells which patchset it was about; it may be the zero value.
-func Allowed(require, reject []Requirement, c model.Change, e model.TriggerEvent) (reason string, ok bool) {
-	for _, r := range require {
-		if r.Connection != c.Project.Connection {
-			continue
-		}
-		if why := r.missing(c, e); why != "" {
-			return "it " + why, false
-		}
-	}
-	for _, r := range reject {
-		if r.Connection != c.Project.Connection {
-			continue
-		}
-		if why := r.present(c, e); why != "" {
-			return "it " + why + ", which the pipeline rejects", false
-		}
-	}
-	return "", true
-}
-
-// missing says what a change lacks of a requirement.
-func (r Requirement) missing(c model.Change, e model.TriggerEvent) string {
-	for _, s := range r.states(c, e) {
-		if s.want != nil && *s.want != s.is {
-			return not(s.is) + s.name
-		}
-	}
-	for _, want := range r.Reviews {
-		if !slices.ContainsFunc(c.Approvals, want.matches) {
-			return "has no review that is " + want.String()
-		}
-	}
-	for _, l := range r.Labels {
-		if !slices.Contains(c.Labels, l) {
-			return fmt.Sprintf("has no label %q", l)
-		}
-	}
-	return ""
-}
-
-// present says what a change has of a rejection.
-func (r Requirement) present(c model.Change, e model.TriggerEvent) string {
-	for _, s := range r.states(c, e) {
-		if s.want != nil && *s.want == s.is {
-			return not(s.is) + s.name
-		}
-	}
-	for _, bad := range r.Reviews {
-		if slices.ContainsFunc(c.Approvals, bad.matches) {
-			return "has a review that is " + bad.String()
-		}
-	}
-	for _, l := range r.Labels {
-		if slices.Contains(c.Labels, l) {
-			return fmt.Sprintf("has the label %q", l)
-		}
-	}
-	return ""
-}
-
-type state struct {
-	name string
-	want *bool
-	is   bool
-}
-
-func (r Requirement) states(c model.Change, e model.TriggerEvent) []state {
-	return []state{
-		{"open", r.Open, c.Open},
-		{"merged", r.Merged, c.Merged},
-		{"a draft", r.Draft, c.Draft},
-		{"at the patchset that the event was about", r.CurrentPatchset, e.Patchset == "" || e.Patchset == c.Patchset},
-	}
-}
-
-func not(is bool) string {
-	if is {
-		return "is "
-	}
-	return "is not "
-}
-
-// permissions from weakest to strongest.
-var permissions = []string{"read", "write", "admin"}
-
-func (r Review) matches(a model.Approval) bool {
-	return (r.Type == "" || r.Type == a.Type) &&
-		(r.Username == "" || anyRegexp([]string{r.Username}, a.By, whole)) &&
-		slices.Index(permissions, a.Permission) >= slices.Index(permissions, r.Permission)
-}
-
-func (r Review) String() string {
-	var parts []string
-	if r.Type != "" {
-		parts = append(parts, strings.ReplaceAll(r.Type, "_", " "))
-	}
-	if r.Username != "" {
-		parts = append(parts, "by "+r.Username)
-	}
-	if r.Permission != "" {
-		parts = append(parts, "by somebody with "+r.Permission+" permission")
-	}
-	if len(parts) == 0 {
-		return "of any kind"
-	}
-	return strings.Join(parts, " ")
 }

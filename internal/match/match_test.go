@@ -2,6 +2,7 @@ package match
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -11,6 +12,8 @@ func TestTriggered(t *testing.T) {
 		{Connection: "gitea", Event: "pull_request_review", Actions: []string{"submitted"}, States: []string{"approved"}},
 		{Connection: "gitea", Event: "pull_request", Actions: []string{"comment"}, Comments: []string{`(?i)^\s*recheck\s*$`}},
 		{Connection: "gitea", Event: "push", Branches: []string{"stable/"}},
+		{Connection: "gitea", Event: "pull_request", Actions: []string{"status"}, Statuses: []string{"ci:acme/.*:success"}},
+		{Connection: "gitea", Event: "check_run", Actions: []string{"rerequested"}, Checks: []string{"gozer:acme/check:.*"}},
 	}
 	for name, tc := range map[string]struct {
 		event model.TriggerEvent
@@ -22,6 +25,12 @@ func TestTriggered(t *testing.T) {
 		"a recheck":                 {model.TriggerEvent{Connection: "gitea", Event: "pull_request", Action: "comment", Comment: " Recheck\n"}, true},
 		"a comment about a recheck": {model.TriggerEvent{Connection: "gitea", Event: "pull_request", Action: "comment", Comment: "please recheck"}, false},
 		"a branch matches at start": {model.TriggerEvent{Connection: "gitea", Event: "push", Branch: "stable/1"}, true},
+		"a status":                  {model.TriggerEvent{Connection: "gitea", Event: "pull_request", Action: "status", Status: "ci:acme/check:success"}, true},
+		"a status of another state": {model.TriggerEvent{Connection: "gitea", Event: "pull_request", Action: "status", Status: "ci:acme/check:failure"}, false},
+		"a status matches whole":    {model.TriggerEvent{Connection: "gitea", Event: "pull_request", Action: "status", Status: "evil-ci:acme/check:success"}, false},
+		"a check again":             {model.TriggerEvent{Connection: "gitea", Event: "check_run", Action: "rerequested", Check: "gozer:acme/check:failure"}, true},
+		"a check that ended":        {model.TriggerEvent{Connection: "gitea", Event: "check_run", Action: "completed", Check: "gozer:acme/check:failure"}, false},
+		"another check":             {model.TriggerEvent{Connection: "gitea", Event: "check_run", Action: "rerequested", Check: "gozer:acme/check2"}, false},
 		"and not inside":            {model.TriggerEvent{Connection: "gitea", Event: "push", Branch: "unstable/1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,10 +77,38 @@ func TestAllowed(t *testing.T) {
 		"another connection's requirements are not its own": {change: change(func(c *model.Change) { c.Project.Connection, c.Open = "other", false })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := Allowed(require, reject, tc.change, tc.event)
+			got, ok := Allowed(require, reject, tc.change, tc.event, time.Time{})
 			if got != tc.want || ok != (tc.want == "") {
 				t.Errorf("Allowed = %q, %v, want %q", got, ok, tc.want)
 			}
 		})
+	}
+}
+
+// TestFirstContribution: a newcomer's change waits for somebody who may write.
+func TestFirstContribution(t *testing.T) {
+	yes := true
+	require := []Requirement{{Connection: "github", FirstContributionApproved: &yes}}
+	for name, tc := range map[string]struct {
+		newcomer   bool
+		permission string
+		kind       string
+		ok         bool
+	}{
+		"a newcomer's, not reviewed":               {newcomer: true},
+		"a newcomer's, approved by who may read":   {newcomer: true, permission: "read", kind: "approved"},
+		"a newcomer's, commented by who may write": {newcomer: true, permission: "write", kind: "comment"},
+		"a newcomer's, approved by who may write":  {newcomer: true, permission: "write", kind: "approved", ok: true},
+		"a newcomer's, approved by an admin":       {newcomer: true, permission: "admin", kind: "approved", ok: true},
+		"somebody else's":                          {ok: true},
+	} {
+		c := model.Change{Project: model.Project{Connection: "github"}, FirstContribution: tc.newcomer}
+		if tc.kind != "" {
+			c.Approvals = []model.Approval{{By: "bob", Type: tc.kind, Permission: tc.permission}}
+		}
+		why, ok := Allowed(require, nil, c, model.TriggerEvent{}, time.Time{})
+		if ok != tc.ok || !ok && why != "it is not approved by somebody with write permission, as a first contribution must be" {
+			t.Errorf("%s: %v, %q", name, ok, why)
+		}
 	}
 }

@@ -63,8 +63,11 @@ func Explain(f Facts, item string, refusals []Refusal, s Style) string {
 	b.WriteString("\n")
 	lines := decisions(it)
 	for _, r := range refusals {
-		if r.Pipeline == it.Spec.Pipeline {
+		switch {
+		case r.Pipeline == it.Spec.Pipeline:
 			lines = append(lines, storyLine{r.Time, "not taken on " + r.Event + ": " + r.Message})
+		case !x.tookSince(it, r):
+			lines = append(lines, storyLine{r.Time, r.Pipeline + " did not take it on " + r.Event + ": " + r.Message})
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b storyLine) int { return b.at.Compare(a.at) })
@@ -72,6 +75,19 @@ func Explain(f Facts, item string, refusals []Refusal, s Style) string {
 		b.WriteString(stamp(s, l.at, f.Now) + "  " + l.text + "\n")
 	}
 	return b.String()
+}
+
+// tookSince says whether the pipeline that refused an item's change has taken it since.
+func (x *index) tookSince(it *gozer.QueueItem, r Refusal) bool {
+	c := changeOf(it)
+	for _, other := range x.items {
+		o := changeOf(other)
+		same := o.Project == c.Project && o.Number == c.Number && (c.Number != 0 || o.Ref == c.Ref)
+		if same && other.Spec.Pipeline == r.Pipeline && !other.Spec.EnqueuedAt.Time.Before(r.Time) {
+			return true
+		}
+	}
+	return false
 }
 
 // ExplainRefusals tells why a change is in no queue.

@@ -1,6 +1,7 @@
 package statusview
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (x *index) jobs(bs *gozer.BuildSet) []Job {
 		if j.Result != "" {
 			j.State = "done"
 		} else if j.State == "waiting" {
-			j.Wait = after(spec, decided)
+			j.Wait = cmp.Or(after(spec, decided), clean(decided[spec.Name].Reason))
 		}
 		out = append(out, j)
 	}
@@ -43,6 +44,9 @@ func (x *index) build(j *Job, b *gozer.Build) {
 	j.Attempt = b.Status.Attempt
 	j.Started, j.Finished = moment(b.Status.StartedAt), moment(b.Status.CompletedAt)
 	j.LogURL, j.Failure = clean(b.Status.LogURL), clean(b.Status.FirstFailure)
+	if b.Status.Result == "" {
+		j.Failing = clean(b.Status.Failing)
+	}
 	switch b.Status.Phase {
 	case gozer.BuildSemaphores:
 		j.State, j.Wait = "semaphores", clean(b.Status.Reason)
@@ -56,6 +60,8 @@ func (x *index) build(j *Job, b *gozer.Build) {
 		}
 	case gozer.BuildRunning:
 		j.State = "running"
+	case gozer.BuildPaused:
+		j.State, j.Wait = "paused", "waits for the jobs that depend on it"
 	}
 }
 

@@ -45,3 +45,19 @@ func TestWaitsForSemaphores(t *testing.T) {
 		t.Errorf("%+v", j)
 	}
 }
+
+// TestBeforeTheEnd: a job that is paused, and one that will fail.
+func TestBeforeTheEnd(t *testing.T) {
+	for want, status := range map[string]gozer.BuildStatus{
+		"unit ‖ paused":  {Phase: gozer.BuildPaused},
+		"unit ✖ failing": {Phase: gozer.BuildRunning, Failing: "a task of run failed on node: no space"},
+		"unit ✔":         {Phase: gozer.BuildDone, Failing: "a task of run failed on node: no space", Result: "SUCCESS"},
+	} {
+		b := gozer.Build{Status: status}
+		b.Name = "unit-1"
+		jobs := indexed(Facts{Builds: []gozer.Build{b}}).jobs(&gozer.BuildSet{Spec: gozer.BuildSetSpec{Jobs: []gozer.BuildSetJob{{Name: "unit", Build: "unit-1", Voting: true}}}})
+		if got := (View{}).job(Style{}, jobs[0]); got.text != want {
+			t.Errorf("%q, want %q", got.text, want)
+		}
+	}
+}

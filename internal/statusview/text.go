@@ -166,8 +166,12 @@ func (v View) job(s Style, j Job) cell {
 		if j.Result != "FAILURE" {
 			took = strings.TrimSpace(took + " " + j.Result)
 		}
+	case j.Failing != "":
+		mark, color, took = "✖", red, strings.TrimSpace(took+" failing")
 	case j.State == "running":
 		mark = "▶"
+	case j.State == "paused":
+		mark, took = "‖", "paused"
 	default:
 		took = j.Wait
 	}

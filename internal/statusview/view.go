@@ -59,7 +59,8 @@ type Job struct {
 	Name   string `json:"name"`
 	Build  string `json:"build,omitempty"`
 	Voting bool   `json:"voting"`
-	// State is "waiting", "semaphores", "nodes", "starting", "running" or "done".
+	// State is "waiting", "semaphores", "nodes", "starting", "running",
+	// "paused" or "done".
 	State  string `json:"state"`
 	Result string `json:"result,omitempty"`
 	// Wait says what it waits for.
@@ -69,6 +70,8 @@ type Job struct {
 	Finished *time.Time `json:"completedAt,omitempty"`
 	LogURL   string     `json:"logURL,omitempty"`
 	Failure  string     `json:"firstFailure,omitempty"`
+	// Failing is why a job that runs will fail.
+	Failing string `json:"failing,omitempty"`
 }
 
 // New makes the view; only the named pipeline when it is given.

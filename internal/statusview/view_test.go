@@ -82,6 +82,35 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainWhatAnotherPipelineRefused: who asks about a change that was checked
+// wants to know why the gate has not taken it.
+func TestExplainWhatAnotherPipelineRefused(t *testing.T) {
+	at := func(minute int) metav1.MicroTime {
+		return metav1.NewMicroTime(time.Date(2026, 1, 1, 10, minute, 0, 0, time.UTC))
+	}
+	item := func(pipeline string, minute int) gozer.QueueItem {
+		change := gozer.ChangeRef{Project: gozer.ProjectRef{Connection: "hub", Name: "acme/api"}, Number: 7}
+		return gozer.QueueItem{ObjectMeta: metav1.ObjectMeta{Name: pipeline}, Spec: gozer.QueueItemSpec{
+			Pipeline: pipeline, Changes: []gozer.ChangeRef{change}, EnqueuedAt: at(minute)}}
+	}
+	refusals := []Refusal{{Time: at(5).Time, Pipeline: "gate", Event: "pull_request_review submitted", Message: "the required check license has not succeeded"}}
+	const want = "gate did not take it on pull_request_review submitted: the required check license has not succeeded"
+	for name, tc := range map[string]struct {
+		items []gozer.QueueItem
+		told  bool
+	}{
+		"only checked":            {[]gozer.QueueItem{item("check", 1)}, true},
+		"was in the gate before":  {[]gozer.QueueItem{item("check", 1), item("gate", 2)}, true},
+		"is in the gate by now":   {[]gozer.QueueItem{item("check", 1), item("gate", 6)}, false},
+		"another is, which needs": {[]gozer.QueueItem{item("check", 1), func() gozer.QueueItem { i := item("gate", 6); i.Spec.Changes[0].Number = 8; return i }()}, true},
+	} {
+		got := Explain(Facts{Items: tc.items, Now: at(9).Time}, "check", refusals, Style{})
+		if strings.Contains(got, want) != tc.told {
+			t.Errorf("%s: told is to be %t:\n%s", name, tc.told, got)
+		}
+	}
+}
+
 // Text of strangers cannot draw on the terminal.
 func TestHostileText(t *testing.T) {
 	const evil = "\x1b[2J\x1b]0;title\a\u202eflip\r\nline\x9b31m"

@@ -55,6 +55,7 @@ func (w *world) reconcileSet(b *buildSet) {
 			states[n].Result, states[n].Reason = build.result, build.reason
 		}
 	}
+	w.require(b, states)
 	p := jobgraph.Advance(states, b.failFast)
 	was := *b
 	b.states, b.failing, b.reason = p.Jobs, p.Failing, p.Reason
@@ -63,9 +64,11 @@ func (w *world) reconcileSet(b *buildSet) {
 			b.result = "SUCCESS"
 		}
 	}
+	w.given(b)
 	same := func(x, y jobgraph.JobState) bool { return x.Started == y.Started && x.Result == y.Result }
 	if b.failing != was.failing || b.result != was.result || !slices.EqualFunc(b.states, was.states, same) {
 		w.touch("queue " + b.queue)
+		w.tellRequiring()
 		w.wrote()
 	}
 	w.requestNodes(b)
@@ -170,7 +173,7 @@ func (w *world) assignNodes() {
 func (w *world) startBuild(b *build) {
 	b.attempt++
 	b.allotted, b.started = false, w.store.tick()
-	w.say("started %s on %s", title(b), w.stateText(b))
+	w.say("started %s on %s%s", title(b), w.stateText(b), w.withArtifacts(b))
 	w.wrote()
 }
 
@@ -259,6 +262,7 @@ func (w *world) endBuild(b *build) {
 		}
 		b.result, b.reason = result, reason
 	}
+	w.tellRequiring()
 	w.touchSets(decides.item)
 	w.wrote()
 }

@@ -44,6 +44,8 @@ var OnTheRealServer = []string{
 	"070-crd_check",
 	"075-dequeue_reporting",
 	"076-dynamic_config",
+	"082-provides_requires_check",
+	"082-provides_requires_gate",
 }
 
 // Mirrored says why a story cannot be played with a mirror; nil when it can.

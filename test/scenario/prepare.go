@@ -74,6 +74,7 @@ func (w *world) prepare(i *item) {
 		w.configure(i, m, append(slices.Clone(steps), numbered(i.changes)...))
 	}
 	i.merge = m
+	w.tellRequiring()
 	w.touchSets(i.name)
 	w.touch("queue " + q.name)
 	w.wrote()
@@ -259,6 +260,9 @@ func (w *world) createSet(i *item, m *itemMerge, l *config, graph jobgraph.Graph
 	var fresh []*build
 	for _, j := range jobs {
 		b := w.newBuild(i, set, j)
+		if len(j.Requires) > 0 {
+			set.ahead = w.itemsAhead(i)
+		}
 		if err := w.look(b, i, m, l, j); err != nil {
 			w.violation("what %s sees: %v", title(b), err)
 		}
@@ -286,7 +290,7 @@ func (w *world) createSet(i *item, m *itemMerge, l *config, graph jobgraph.Graph
 
 func (w *world) newBuild(i *item, set *buildSet, j *jobgraph.Job) *build {
 	key := jobKey(i, j.Name, j)
-	b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, change: j.Change, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0]))}
+	b := &build{name: set.name + "/" + key, set: set.name, job: j.Name, key: key, change: j.Change, voting: j.Voting, nodes: len(convert.NodeSpecs(j.NodeSets[0])), provides: j.Provides, requires: j.Requires}
 	for _, s := range j.Semaphores {
 		b.needs = append(b.needs, semaphore.Key{Scope: "acme", Name: s.Name})
 		b.early = b.early || !s.ResourcesFirst

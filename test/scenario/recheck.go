@@ -20,8 +20,8 @@ func (w *world) recheck(c model.Change, ev model.TriggerEvent) {
 		if p == nil || !i.live || i.dequeue != "" || i.patchset(c.Key()) != c.Patchset {
 			continue
 		}
-		if why := gate.Unmergeable(c); why != "" && gate.Manager(p.spec.Manager) == gate.Dependent {
-			i.lost = "This change is unable to merge due to a missing merge requirement: " + why + "."
+		if why, _ := gate.Unmergeable(c, nil); why != "" && gate.Manager(p.spec.Manager) == gate.Dependent {
+			i.lost = gate.Lost(why)
 			w.touch("queue " + i.queue)
 			w.wrote()
 			continue

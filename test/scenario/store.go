@@ -185,6 +185,8 @@ type buildSet struct {
 	reason   string
 	failing  bool
 	failFast bool
+	// ahead are the items that it stands on, the nearest first, where a job requires something.
+	ahead    []gozer.ItemAhead
 	canceled bool
 	seq      int
 }
@@ -206,6 +208,10 @@ type build struct {
 	change  int
 	voting  bool
 	attempt int
+	// provides and requires are names of what changes have for others.
+	provides, requires []string
+	// has are the builds whose artifacts it gets.
+	has []string
 	// requested is when nodes were asked for, 0 if not; priority is the request's.
 	requested int
 	priority  int32
