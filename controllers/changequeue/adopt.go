@@ -105,10 +105,11 @@ func (s *scope) tellPlace(e gozer.QueueEntry) {
 	i.decide(e.Since.Time, decisionReset, fmt.Sprintf("to be tested on %s: %s", s.base(e), e.Why))
 }
 
-// What the story says of an item's place.
+// What the story says of an item's place, and of what its host could not be told.
 const (
 	decisionEnqueued = "Enqueued"
 	decisionReset    = "Reset"
+	decisionNotTold  = "NotTold"
 )
 
 // note writes an action into the story of its item, and counts it.
@@ -166,6 +167,14 @@ func (i *item) decide(now time.Time, action, message string) {
 	}
 	list = append(list, d)
 	i.Status.Decisions = list
+}
+
+// note is decide for what may be found again and again: it is told once.
+func (i *item) note(now time.Time, action, message string) {
+	message = convert.Cut(message, 1000)
+	if !slices.ContainsFunc(i.Status.Decisions, func(d gozer.Decision) bool { return d.Action == action && d.Message == message }) {
+		i.decide(now, action, message)
+	}
 }
 
 // finish writes the result of an item.

@@ -217,6 +217,9 @@ func (s *scope) snapshot() gate.Queue {
 		}
 		if q.Rescue && q.Merges {
 			g.Facts.Votes, g.Facts.Holds = i.votes(e.Epoch)
+			// A job that is known to fail has no vote yet: whether one behind may pass
+			// it in this one's stead is not known either.
+			g.Facts.Failing = g.Facts.Failing && (g.Facts.Complete || slices.ContainsFunc(g.Facts.Votes, func(v gate.Vote) bool { return v.Verdict == gate.Failed }))
 		}
 		if i.Status.Merged != nil {
 			g.Host = gate.Host{Known: true, Merged: true}

@@ -33,8 +33,7 @@ func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
 	if s.entry(i.Name).Ahead != "" {
 		// It is asked about for the sake of one ahead, which it rescues; about
 		// itself when it is its turn.
-		s.hosts[i.Name] = gate.Host{Known: true, Moved: i.movedBelow(tips)}
-		return nil
+		return r.known(ctx, s, i, changes, i.movedBelow(tips))
 	}
 	for n := range changes {
 		if c := &changes[n]; !c.Merged && i.inBranch(*c, tips) {
@@ -45,7 +44,18 @@ func (r *Reconciler) lookup(ctx context.Context, s *scope, i *item) error {
 	if allMerged(changes) {
 		return r.merged(ctx, s, i, changes, tips)
 	}
-	s.hosts[i.Name] = gate.Host{Known: true, Moved: i.moved(changes, tips)}
+	return r.known(ctx, s, i, changes, i.moved(changes, tips))
+}
+
+// known notes what the host said of an item, unless the item lost a requirement.
+// What has to be tested anew is asked about that when it was.
+func (r *Reconciler) known(ctx context.Context, s *scope, i *item, changes []model.Change, moved string) error {
+	if moved == "" {
+		if lost, err := r.mayStillMerge(ctx, s, i, changes); lost || err != nil {
+			return err
+		}
+	}
+	s.hosts[i.Name] = gate.Host{Known: true, Moved: moved}
 	return nil
 }
 
@@ -250,7 +260,7 @@ func (i *item) halfway(changes []model.Change, at branch, t tip) bool {
 }
 
 // merge merges the item's changes at the heads that were tested, one after the
-// other. The statuses go first: protected branches may ask for them. What was
+// other. The marks go first: protected branches may ask for them. What was
 // merged before, by a process that died in between, is not merged again.
 func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 	actions := reporters(&s.pipeline, model.ItemSuccess)
@@ -264,7 +274,7 @@ func (r *Reconciler) merge(ctx context.Context, s *scope, i *item) error {
 			return nil
 		}
 	}
-	if err := r.statuses(ctx, s, i, actions, model.ItemSuccess, ""); err != nil {
+	if err := r.marks(ctx, s, i, actions, gate.Action{Result: model.ItemSuccess}); err != nil {
 		return err
 	}
 	changes := make([]model.Change, len(i.Spec.Changes))
@@ -339,6 +349,11 @@ func (r *Reconciler) merged(ctx context.Context, s *scope, i *item, changes []mo
 	for n, ref := range i.Spec.Changes {
 		t, tested := tips[branchOf(ref)], i.testedTree(ref)
 		switch {
+		case changes[n].Branch != "" && changes[n].Branch != ref.Branch:
+			// GitHub merges into what it is to be merged into at that moment.
+			compared = false
+			differs = fmt.Sprintf("; ATTENTION: it was merged into %s, tested was %s of %s: somebody changed that at the same moment",
+				changes[n].Branch, ref.Branch, ref.Project.Name)
 		case t.Commit != changes[n].MergeCommit && !laterIn(changes, i.Spec.Changes, n, t):
 			compared = false // something was merged on top since
 		case t.Tree != tested:

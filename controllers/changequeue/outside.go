@@ -107,8 +107,9 @@ func mayMerge(actions []gozer.ReportAction, connection string) bool {
 	return slices.ContainsFunc(actions, func(a gozer.ReportAction) bool { return a.Connection == connection && a.Merge })
 }
 
-func mergeKey(s *scope, i *item) string  { return s.tenant + "/" + i.Name + "/merge" }
-func reportKey(s *scope, i *item) string { return s.tenant + "/" + i.Name + "/report" }
+func mergeKey(s *scope, i *item) string   { return s.tenant + "/" + i.Name + "/merge" }
+func reportKey(s *scope, i *item) string  { return s.tenant + "/" + i.Name + "/report" }
+func verdictKey(s *scope, i *item) string { return s.tenant + "/" + i.Name + "/verdict" }
 
 // forget ends all waiting for a host about an item.
 func (r *Reconciler) forget(s *scope, i *item) {
@@ -116,6 +117,7 @@ func (r *Reconciler) forget(s *scope, i *item) {
 	defer r.mu.Unlock()
 	delete(r.asked, mergeKey(s, i))
 	delete(r.asked, reportKey(s, i))
+	delete(r.asked, verdictKey(s, i))
 	delete(r.refused, s.refusedKey(i.Name))
 }
 

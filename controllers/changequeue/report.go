@@ -2,7 +2,6 @@ package changequeue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/tell"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/gate"
@@ -71,9 +71,9 @@ func (r *Reconciler) tell(ctx context.Context, s *scope, i *item, a gate.Action)
 // use performs the actions for every change of the item, on its own connection:
 // a cycle fails or merges as one.
 func (r *Reconciler) use(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, a gate.Action) error {
-	// A merged change got its status before it was merged.
+	// A merged change was marked before it was merged.
 	if i.Status.Merged == nil {
-		if err := r.statuses(ctx, s, i, actions, a.Result, a.Why); err != nil {
+		if err := r.marks(ctx, s, i, actions, a); err != nil {
 			return err
 		}
 	}
@@ -100,39 +100,55 @@ func (r *Reconciler) comment(ctx context.Context, i *item, actions []gozer.Repor
 		if text == "" {
 			continue
 		}
-		if err := host.Comment(ctx, convert.Change(ref), report.Marker(i.Name, result), text); !gone(err) {
+		err = host.Comment(ctx, convert.Change(ref), report.Marker(i.Name, result), text)
+		if why, ok := tell.Refused("the comment", err); ok {
+			i.note(r.Now(), decisionNotTold, why) // who locked the conversation does not hold up the queue
+		} else if !tell.Gone(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// gone says whether a change, or its repository, is not there any more. It
-// cannot be told anything, and its item must not block the queue.
-func gone(err error) bool { return err == nil || errors.Is(err, drivers.ErrNotFound) }
-
-// statuses sets the commit statuses that the actions ask for, on all changes of the item.
-func (r *Reconciler) statuses(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, result model.ItemResult, why string) error {
-	text := report.Item{Result: result, Reason: why, Merges: s.queue.Spec.Manager == gozer.ManagerDependent, RescuedBy: s.rescuedBy(i)}
+// marks sets statuses, checks, reviews and labels that the actions ask for, on all changes of the item.
+func (r *Reconciler) marks(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, a gate.Action) error {
 	for _, ref := range i.Spec.Changes {
-		for _, a := range actions {
-			if a.Connection != ref.Project.Connection || a.Status == "" {
+		for _, action := range actions {
+			if action.Connection != ref.Project.Connection {
 				continue
 			}
 			host, err := r.Hosts.Host(ctx, ref.Project.Connection)
 			if err != nil {
 				return err
 			}
-			err = host.SetStatus(ctx, convert.Change(ref), drivers.Status{
-				Context: report.Context(s.tenant, s.queue.Spec.Pipeline), State: a.Status,
-				Description: report.Description(text), URL: r.statusURL(i),
-			})
-			if !gone(err) {
+			left, err := tell.Marks(ctx, host, convert.Change(ref), action, r.mark(ctx, s, i, ref, a))
+			for _, what := range left {
+				i.note(r.Now(), decisionNotTold, what)
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// mark is what there is to say of a change of an item.
+func (r *Reconciler) mark(ctx context.Context, s *scope, i *item, ref gozer.ChangeRef, a gate.Action) tell.Mark {
+	text := report.Item{Result: a.Result, Reason: a.Why, Merges: s.queue.Spec.Manager == gozer.ManagerDependent, RescuedBy: s.rescuedBy(i)}
+	return tell.Mark{
+		Status: drivers.Status{Context: report.Context(s.tenant, s.queue.Spec.Pipeline), Description: report.Description(text), URL: r.statusURL(i)},
+		// One check of an item, from its start to its end.
+		Check: drivers.Check{ID: i.Name, StartedAt: i.Spec.EnqueuedAt.Time, EndedAt: r.Now()},
+		Words: func() (report.Item, error) {
+			if a.Result == report.Enqueued || a.Result == model.ItemUndecided {
+				words := r.about(s, i, ref)
+				words.Result = a.Result
+				return words, nil
+			}
+			return r.words(ctx, s, i, ref, a)
+		},
+	}
 }
 
 // statusURL is where a person reads more about an item.

@@ -7,6 +7,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/report"
 )
@@ -47,12 +48,12 @@ func (r *Reconciler) courtesy(ctx context.Context, s *scope, i *item, actions []
 	return err == nil
 }
 
-// announce sets the status, and comments when the pipeline asks for it.
+// announce marks the change, and comments when the pipeline asks for it.
 func (r *Reconciler) announce(ctx context.Context, s *scope, i *item, actions []gozer.ReportAction, what model.ItemResult) error {
 	if len(actions) == 0 {
 		return nil
 	}
-	if err := r.statuses(ctx, s, i, actions, what, ""); err != nil {
+	if err := r.marks(ctx, s, i, actions, gate.Action{Result: what}); err != nil {
 		return err
 	}
 	return r.comment(ctx, i, actions, what, func(ref gozer.ChangeRef) (string, error) {

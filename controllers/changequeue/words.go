@@ -132,6 +132,9 @@ func row(b *gozer.Build, set *gozer.BuildSet, job string) report.Build {
 	}
 	if b.Status.Returned != nil {
 		out.Warnings = b.Status.Returned.Warnings
+		for _, c := range b.Status.Returned.FileComments {
+			out.FileComments = append(out.FileComments, report.FileComment(c))
+		}
 	}
 	if out.Result == model.Undetermined {
 		for _, j := range set.Status.Jobs {

@@ -104,7 +104,7 @@ func Condition(conditions *[]metav1.Condition, generation int64, kind string, ok
 // Unknown sets a condition that cannot be told now.
 func Unknown(conditions *[]metav1.Condition, generation int64, kind, reason, message string, now time.Time) {
 	meta.SetStatusCondition(conditions, metav1.Condition{
-		Type: kind, Status: metav1.ConditionUnknown, Reason: reason, Message: message, ObservedGeneration: generation,
+		Type: kind, Status: metav1.ConditionUnknown, Reason: reason, Message: convert.Cut(message, maxMessage), ObservedGeneration: generation,
 		LastTransitionTime: metav1.NewTime(now),
 	})
 }

@@ -35,7 +35,6 @@ import (
 	"github.com/gozer-dev/gozer/controllers/tenant"
 	"github.com/gozer-dev/gozer/internal/configsource"
 	"github.com/gozer-dev/gozer/internal/drivers"
-	"github.com/gozer-dev/gozer/internal/timer"
 )
 
 // Hosts finds the driver of a connection.
@@ -54,6 +53,10 @@ type Reconciler struct {
 	// Namespace of the operator, where events are.
 	Namespace string
 	Now       func() time.Time
+
+	// asked remembers since when a host does not know whether it would merge what
+	// an event brings. It is lost with the process, which only asks for longer.
+	asked map[string]time.Time
 }
 
 // SetupWithManager registers the controller.
@@ -103,31 +106,72 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.dropRemoved(ctx, &t); err != nil {
 		return ctrl.Result{}, err
 	}
-	events, err := r.waiting(ctx, &t)
-	if err != nil || len(events) == 0 {
+	events, err := r.events(ctx, &t)
+	if err != nil {
 		return ctrl.Result{}, err
+	}
+	events, dealt := waiting(events, t.Namespace)
+	if len(events) == 0 {
+		return ctrl.Result{}, nil
 	}
 	s, err := r.gather(ctx, &t)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	for i := range dealt {
+		s.remember(&dealt[i], outcomesOf(&dealt[i], t.Namespace))
+	}
+	return r.dealAll(ctx, s, events)
+}
+
+// dealAll deals with events in their order.
+func (r *Reconciler) dealAll(ctx context.Context, s *scope, events []gozer.TriggerEvent) (ctrl.Result, error) {
 	// What was made of events is written while the next is dealt with: whatever
 	// is not written is dealt with again, and makes the same.
 	var written errgroup.Group
 	written.SetLimit(writers)
 	var failed []error
+	result := ctrl.Result{}
+	away := map[string]bool{}
 	for i := range events {
+		if away[events[i].Spec.Connection] {
+			continue
+		}
 		outcome, err := r.deal(ctx, s, &events[i])
 		if err == nil {
+			s.remember(&events[i], outcome.Pipelines)
+			r.forget(s, events[i].Name)
+			if awaits(outcome.Pipelines) {
+				// The next event may settle it.
+				if err := r.write(ctx, &events[i], outcome); err != nil {
+					failed = append(failed, err)
+				}
+				continue
+			}
 			written.Go(func() error { return r.write(ctx, &events[i], outcome) })
 			continue
 		}
+		if isWait(err) && !isSearch(err) {
+			result.RequeueAfter = askAgain
+			continue
+		}
 		failed = append(failed, fmt.Errorf("event %s: %w", events[i].Name, err))
+		if timedOut(err) {
+			// Each more of its events would keep those of all other hosts waiting.
+			away[events[i].Spec.Connection] = true
+			continue
+		}
 		if r.Now().Sub(events[i].Spec.ReceivedAt.Time) < patience && !isSearch(err) {
 			break
 		}
 	}
-	return ctrl.Result{}, errors.Join(append(failed, written.Wait())...)
+	return result, errors.Join(append(failed, written.Wait())...)
+}
+
+// timedOut says that a code host did not answer in time.
+func timedOut(err error) bool {
+	var slow interface{ Timeout() bool }
+	return errors.As(err, &slow) && slow.Timeout()
 }
 
 // writers of outcomes at once.
@@ -138,19 +182,39 @@ const writers = 4
 // the host denies, must not stop all others.
 const patience = time.Minute
 
-// waiting are the events that the tenant has not dealt with, oldest first.
-func (r *Reconciler) waiting(ctx context.Context, t *gozer.Tenant) ([]gozer.TriggerEvent, error) {
+// events of the tenant, oldest first.
+func (r *Reconciler) events(ctx context.Context, t *gozer.Tenant) ([]gozer.TriggerEvent, error) {
 	var list gozer.TriggerEventList
 	if err := r.List(ctx, &list, client.InNamespace(r.Namespace)); err != nil {
 		return nil, err
 	}
-	events := slices.DeleteFunc(list.Items, func(e gozer.TriggerEvent) bool {
-		return e.DeletionTimestamp != nil || !concerns(&e, t) || DealtWith(&e, t.Namespace)
-	})
+	events := slices.DeleteFunc(list.Items, func(e gozer.TriggerEvent) bool { return e.DeletionTimestamp != nil || !concerns(&e, t) })
 	slices.SortFunc(events, func(a, b gozer.TriggerEvent) int {
 		return cmp.Or(a.Spec.ReceivedAt.Compare(b.Spec.ReceivedAt.Time), cmp.Compare(a.Name, b.Name))
 	})
 	return events, nil
+}
+
+// waiting are the events that the tenant has not dealt with; dealt are the others.
+func waiting(events []gozer.TriggerEvent, tenant string) (left, dealt []gozer.TriggerEvent) {
+	for _, e := range events {
+		if DealtWith(&e, tenant) {
+			dealt = append(dealt, e)
+		} else {
+			left = append(left, e)
+		}
+	}
+	return left, dealt
+}
+
+// outcomesOf is what a tenant made of an event.
+func outcomesOf(e *gozer.TriggerEvent, tenant string) []gozer.PipelineOutcome {
+	for _, o := range e.Status.Tenants {
+		if o.Tenant == tenant {
+			return o.Pipelines
+		}
+	}
+	return nil
 }
 
 // deal decides about one event, and says what was made of it.
@@ -198,26 +262,13 @@ func (r *Reconciler) markPipelines(ctx context.Context, t *gozer.Tenant) error {
 		}
 		before := p.DeepCopy()
 		p.Status.ObservedGeneration = p.Generation
-		reason, message, ok := inForce(p)
+		reason, message, ok := r.inForce(ctx, p)
 		patch.Condition(&p.Status.Conditions, p.Generation, gozer.ConditionReady, ok, reason, message, r.Now())
 		if _, err := patch.Status(ctx, r.Client, p, before, patch.Lock); client.IgnoreNotFound(err) != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// inForce says whether all that starts a pipeline is acted on. What is wrong in a
-// config project is told there; a Pipeline that a person applied tells it here.
-func inForce(p *gozer.Pipeline) (reason, message string, ok bool) {
-	for _, t := range p.Spec.Triggers {
-		for _, text := range t.Times {
-			if _, err := timer.Parse(text); err != nil {
-				return "TimeNotUnderstood", fmt.Sprintf("the time %q is left out: %v", text, err), false
-			}
-		}
-	}
-	return "InForce", "events are acted on", true
 }
 
 func microTime(t time.Time) metav1.MicroTime { return metav1.NewMicroTime(t) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +19,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/gate"
 	"github.com/gozer-dev/gozer/internal/match"
 	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/internal/report"
 )
 
 // outcomes deals with one event: it takes out what the event makes obsolete
@@ -33,14 +35,70 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 		return r.enterAll(ctx, s, model.Change{
 			Project: project, Patchset: ev.Patchset, Head: ev.NewRev, Ref: ev.Ref, Branch: ev.Branch, Open: true,
 		}, ev)
-	case ev.Number == 0:
+	case ev.Number == 0 && ev.Event == "push":
 		return r.pushed(ctx, s, project, ev)
 	}
 	host, err := r.Hosts.Host(ctx, ev.Connection)
 	if err != nil {
 		return nil, err
 	}
+	ctx = drivers.AsOf(ctx, s.now)
+	if ev.Number == 0 {
+		return r.ofCommit(ctx, s, host, project, ev)
+	}
+	return r.ofChange(ctx, s, host, project, ev)
+}
+
+// ofCommit deals with what tells of a commit: a status, or a check of a fork's
+// change. It is an event of each change that has the commit as its head.
+func (r *Reconciler) ofCommit(ctx context.Context, s *scope, host drivers.Host, project model.Project, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
+	finder, ok := host.(drivers.Finder)
+	if !ok || ev.Patchset == "" {
+		return nil, nil
+	}
+	numbers, err := finder.Having(ctx, project, ev.Patchset)
+	if errors.Is(err, drivers.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []gozer.PipelineOutcome
+	for _, n := range numbers {
+		one := ev
+		one.Number = n
+		some, err := r.ofChange(ctx, s, host, project, one)
+		if err != nil {
+			return out, err
+		}
+		out = merged(out, some)
+	}
+	return out, nil
+}
+
+// merged outcomes of several changes: one for each pipeline, as they are stored.
+func merged(out, more []gozer.PipelineOutcome) []gozer.PipelineOutcome {
+	for _, o := range more {
+		n := slices.IndexFunc(out, func(x gozer.PipelineOutcome) bool { return x.Pipeline == o.Pipeline })
+		switch {
+		case n < 0:
+			out = append(out, o)
+		case out[n].Item == "" && o.Item != "":
+			out[n] = o
+		}
+	}
+	return out
+}
+
+// ofChange deals with an event of a change.
+func (r *Reconciler) ofChange(ctx context.Context, s *scope, host drivers.Host, project model.Project, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
+	if _, ok := host.(drivers.Poller); ok && s.isTalk(ev) {
+		return nil, nil
+	}
 	change, err := host.Change(ctx, project, ev.Number)
+	if why := s.lags(host, change, err, ev); why != "" {
+		return nil, &waitError{why}
+	}
 	if errors.Is(err, drivers.ErrNotFound) {
 		return nil, r.dequeueAll(ctx, s, model.ChangeKey{Project: project.Canonical(), Number: ev.Number}, "the change does not exist any more")
 	}
@@ -53,21 +111,84 @@ func (r *Reconciler) outcomes(ctx context.Context, s *scope, e *gozer.TriggerEve
 	if err := r.recheck(ctx, s, change, ev); err != nil {
 		return nil, err
 	}
+	if ev.Event == "check_run" && ev.Action == drivers.ActionAbort {
+		return r.abort(ctx, s, change, ev)
+	}
 	return r.enterAll(ctx, s, change, ev)
+}
+
+// settling is how long a host may answer with what was before its own webhook.
+const settling = 10 * time.Second
+
+// lags says why a host's answer may be older than the event: a change that was just
+// opened is not there, or one that was pushed to is not at that version. Whoever
+// believed that would never test it. Hosts that are polled are spread over many
+// machines, and do that.
+func (s *scope) lags(host drivers.Host, c model.Change, err error, ev model.TriggerEvent) string {
+	if _, ok := host.(drivers.Poller); !ok || s.now.Sub(ev.ReceivedAt) > settling {
+		return ""
+	}
+	switch {
+	case errors.Is(err, drivers.ErrNotFound):
+		return "the code host does not show the change yet"
+	case err == nil && !c.Merged && ev.Patchset != "" && ev.Patchset != c.Patchset:
+		return "the code host does not show the version yet that the event is about"
+	}
+	return ""
+}
+
+// abort takes a change out of the pipeline whose check somebody aborted. The host
+// lets only those do that who may write.
+func (r *Reconciler) abort(ctx context.Context, s *scope, c model.Change, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
+	var out []gozer.PipelineOutcome
+	for _, i := range s.itemsOf(c.Key()) {
+		if !i.Spec.Live || patchsetIn(i, c.Key()) != c.Patchset || !strings.Contains(ev.Check, ":"+report.Context(s.tenant.Namespace, i.Spec.Pipeline)+":") {
+			continue
+		}
+		if err := r.dequeue(ctx, i, fmt.Sprintf("%s aborted it on the code host.", ev.Account)); err != nil {
+			return nil, err
+		}
+		out = append(out, gozer.PipelineOutcome{Pipeline: i.Spec.Pipeline, Item: i.Name, Message: "it is taken out: aborted by " + convert.Cut(ev.Account, 255)})
+	}
+	return out, nil
+}
+
+// isTalk says whether an event changes nothing that a gate asks of a change, and no
+// pipeline waits for it: then the change is not read for it. Where webhooks get
+// lost for good, any event is welcome as a look at the change.
+func (s *scope) isTalk(ev model.TriggerEvent) bool {
+	switch {
+	case ev.Event == "pull_request" && (ev.Action == "comment" || ev.Action == "labeled" || ev.Action == "unlabeled"):
+	case ev.Event == "pull_request_review" && ev.State == "commented":
+	default:
+		return false
+	}
+	return !slices.ContainsFunc(s.pipelines, func(p gozer.Pipeline) bool { return match.Triggered(convert.Triggers(p.Spec.Triggers), ev) })
 }
 
 // enterAll brings a change into the pipelines that want it.
 func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change, ev model.TriggerEvent) ([]gozer.PipelineOutcome, error) {
 	var out []gozer.PipelineOutcome
-	var search error
+	var later error
 	for i := range s.pipelines {
 		p := &s.pipelines[i]
-		if !wants(p, ev) || !s.mayTakePart(change, p.Name) {
+		if !s.mayTakePart(change, p.Name) {
 			continue
 		}
-		o, err := r.enter(ctx, s, p, change, ev)
-		if isSearch(err) {
-			search = err // no reason for the other pipelines to wait
+		as, again, why, ok := s.taken(p, change, ev)
+		if !ok {
+			if why != "" {
+				out = append(out, gozer.PipelineOutcome{Pipeline: p.Name, Message: convert.Cut(why, maxOutcome)})
+			}
+			continue
+		}
+		enter := r.enterBy
+		if again {
+			enter = r.enterAs
+		}
+		o, err := enter(ctx, s, p, change, as)
+		if isSearch(err) || isWait(err) {
+			later = errors.Join(later, err) // no reason for the other pipelines to wait
 			continue
 		}
 		if err != nil {
@@ -75,7 +196,8 @@ func (r *Reconciler) enterAll(ctx context.Context, s *scope, change model.Change
 		}
 		out = append(out, o)
 	}
-	return out, search
+	out, err := r.enterOthers(ctx, s, change, ev, out)
+	return out, errors.Join(later, err)
 }
 
 // mayTakePart says whether a change has anything to do in a pipeline. A change of
@@ -142,14 +264,6 @@ func (s *scope) merges(pipeline string) bool {
 	})
 }
 
-// wants says whether the event is the pipeline's.
-func wants(p *gozer.Pipeline, ev model.TriggerEvent) bool {
-	if ev.Forced() {
-		return ev.Pipeline == p.Name
-	}
-	return match.Triggered(convert.Triggers(p.Spec.Triggers), ev)
-}
-
 // enter brings the change into a pipeline, or says why not.
 func (r *Reconciler) enter(ctx context.Context, s *scope, p *gozer.Pipeline, c model.Change, ev model.TriggerEvent) (gozer.PipelineOutcome, error) {
 	a := newArrival(s, p, c, ev)
@@ -199,8 +313,17 @@ func (r *Reconciler) admit(ctx context.Context, a *arrival, c model.Change) (goz
 		return o, err
 	}
 	verdict := gate.Admit(s.rules(p, ev), s.candidates(p, groups), c.Key(), ev)
+	if verdict.Wait {
+		if r.patient(s, ev.Name) {
+			return o, &waitError{verdict.Refusal}
+		}
+		verdict.Refusal += fmt.Sprintf(", and was asked for %s", verdictPatience)
+	}
 	if verdict.Refusal != "" {
-		o.Message = convert.Cut(verdict.Refusal, maxOutcome)
+		o.Message, o.Unmergeable = convert.Cut(verdict.Refusal, maxOutcome), unmergeable(verdict.Unmergeable)
+		if o.Unmergeable != "" {
+			o.Patchset = c.Patchset
+		}
 		if verdict.Tell {
 			return o, r.tellRefusal(ctx, s, p, c, ev, verdict.Refusal)
 		}
@@ -236,6 +359,7 @@ func (s *scope) rules(p *gozer.Pipeline, ev model.TriggerEvent) gate.Rules {
 		Require: convert.Requirements(p.Spec.Require), Reject: convert.Requirements(p.Spec.Reject),
 		Urgent: ev.Urgent, Expedite: p.Spec.Expedite,
 		MaxChanges: -1, ByHand: ev.Event == "enqueue",
+		Own: s.own(p), Now: s.now,
 	}
 	if most := s.tenant.Spec.MaxChangesPerPipeline; most != nil {
 		r.MaxChanges = int(*most)
@@ -246,6 +370,11 @@ func (s *scope) rules(p *gozer.Pipeline, ev model.TriggerEvent) gate.Rules {
 		}
 	}
 	return r
+}
+
+// own are the contexts that a pipeline sets itself, by connection.
+func (s *scope) own(p *gozer.Pipeline) map[string][]string {
+	return convert.OwnContexts(s.tenant.Namespace, p.Name, p.Spec.Reporters)
 }
 
 // candidates are the changes with what the configuration says of them.

@@ -137,10 +137,19 @@ func (r *Reconciler) newItem(a *arrival, queue string, e gate.Entry, because str
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.tenant, gozer.GroupVersion.WithKind("Tenant"))},
 		},
 		Spec: gozer.QueueItemSpec{
-			Pipeline: p.Name, Queue: queue, Changes: refs, Live: e.Live, Event: ev.Name, Reason: convert.Cut(because, maxReason),
+			Pipeline: p.Name, Queue: queue, Changes: refs, Messages: messages(e), Live: e.Live, Event: ev.Name, Reason: convert.Cut(because, maxReason),
 			EnqueuedAt: microTime(s.next(ev)),
 		},
 	}
+}
+
+// messages of the changes of an entry.
+func messages(e gate.Entry) []string {
+	var changes []model.Change
+	for _, c := range e.Changes {
+		changes = append(changes, c.Change.Change)
+	}
+	return convert.Messages(changes)
 }
 
 // next is when the next item of an event counts as enqueued: what an event brings

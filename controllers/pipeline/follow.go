@@ -267,6 +267,9 @@ func (r *Reconciler) admitFollower(ctx context.Context, a *arrival, needed, c mo
 		}
 	}
 	verdict := gate.Admit(rules, candidates, c.Key(), model.TriggerEvent{})
+	if verdict.Wait {
+		return nil, "", &waitError{verdict.Refusal}
+	}
 	return verdict.Entries, verdict.Refusal, nil
 }
 

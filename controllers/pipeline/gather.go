@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,10 +31,14 @@ type scope struct {
 	done []gozer.QueueItem
 	// merged are the commits that the gates made.
 	merged map[string]bool
+	// past are the events that are to be looked at again.
+	past []past
+	// now is when it was gathered.
+	now time.Time
 }
 
 func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error) {
-	s := &scope{tenant: t}
+	s := &scope{tenant: t, now: r.Now()}
 	l, err := r.Loader.Layout(ctx, t, t.Status.Layout.Heads, nil)
 	if err != nil {
 		return nil, err
@@ -64,9 +70,12 @@ func (r *Reconciler) gather(ctx context.Context, t *gozer.Tenant) (*scope, error
 	return s, nil
 }
 
-// project finds a repository of the tenant.
+// project finds a repository of the tenant. Hosts do not tell names apart by case,
+// and a tenant may write them otherwise than its host.
 func (s *scope) project(connection, name string) (model.Project, bool) {
-	i := slices.IndexFunc(s.projects, func(p configsource.Project) bool { return p.Connection == connection && p.Name == name })
+	i := slices.IndexFunc(s.projects, func(p configsource.Project) bool {
+		return p.Connection == connection && strings.EqualFold(p.Name, name)
+	})
 	if i < 0 {
 		return model.Project{}, false
 	}

@@ -25,8 +25,8 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope, c model.Change, ev m
 		if !i.Spec.Live || i.Annotations[gozer.AnnotationDequeue] != "" || patchsetIn(i, c.Key()) != c.Patchset {
 			continue
 		}
-		if why, _ := gate.Unmergeable(c, nil); why != "" && s.merges(i.Spec.Pipeline) {
-			if err := r.lose(ctx, i, "This change is unable to merge due to a missing merge requirement: "+why+"."); err != nil {
+		if why := s.unmergeable(i, c); why != "" {
+			if err := r.lose(ctx, i, gate.Lost(why)); err != nil {
 				return err
 			}
 			continue
@@ -39,6 +39,20 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope, c model.Change, ev m
 		}
 	}
 	return nil
+}
+
+// unmergeable says why a change of an item that is to be merged cannot be any
+// more; a host that does not know yet is asked again before it is merged.
+func (s *scope) unmergeable(i *gozer.QueueItem, c model.Change) string {
+	n := slices.IndexFunc(s.pipelines, func(p gozer.Pipeline) bool { return p.Name == i.Spec.Pipeline })
+	if n < 0 || !s.merges(i.Spec.Pipeline) {
+		return ""
+	}
+	why, wait := gate.Unmergeable(c, s.own(&s.pipelines[n])[c.Project.Connection])
+	if wait {
+		return ""
+	}
+	return why
 }
 
 // lose marks an item that cannot merge any more.

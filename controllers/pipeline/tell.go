@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/tell"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/match"
@@ -31,13 +31,16 @@ func (r *Reconciler) tellRefusal(ctx context.Context, s *scope, p *gozer.Pipelin
 		if a.Connection != c.Project.Connection {
 			continue
 		}
-		if a.Status != "" {
-			err = host.SetStatus(ctx, c, drivers.Status{Context: report.Context(s.tenant.Namespace, p.Name), State: a.Status, Description: report.Description(text)})
-		}
+		// What the host lacks is said by the pipeline's condition.
+		_, err = tell.Marks(ctx, host, c, a, tell.Mark{
+			Status: drivers.Status{Context: report.Context(s.tenant.Namespace, p.Name), Description: report.Description(text)},
+			Check:  drivers.Check{ID: text.BuildSet, StartedAt: ev.ReceivedAt, EndedAt: s.now},
+			Words:  func() (report.Item, error) { return text, nil },
+		})
 		if err == nil && a.Comment {
 			err = host.Comment(ctx, c, report.Marker(text.BuildSet, text.Result), report.Comment(text))
 		}
-		if err != nil && !errors.Is(err, drivers.ErrNotFound) {
+		if _, no := tell.Refused("the comment", err); !no && !tell.Gone(err) {
 			return err
 		}
 	}
