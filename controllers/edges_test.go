@@ -236,6 +236,34 @@ func TestRefusedWhileTheHostIsAway(t *testing.T) {
 	}
 }
 
+// TestMergedIntoAnother: a change that was aimed at another branch while it was
+// tested, and merged there, is not said to be in with what was tested.
+func TestMergedIntoAnother(t *testing.T) {
+	w := newWorld(t)
+	w.host.Branch("acme/api", "stable")
+	w.start()
+	w.loaded()
+	a := w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"})
+	w.say(func(spec buildspec.Spec) *buildspec.Outcome {
+		w.host.Edit("acme/api", 1, func(c *model.Change) { c.Branch = "stable" })
+		if err := w.host.Merge(t.Context(), a, "merge", "by hand"); err != nil {
+			t.Error(err)
+		}
+		return success(spec)
+	})
+	w.approve(a)
+	w.eventually("it is told", func() string {
+		for _, i := range w.items("gate") {
+			if m := i.Status.Merged; m != nil && m.Differs && slices.ContainsFunc(i.Status.Decisions, func(d gozer.Decision) bool {
+				return strings.Contains(d.Message, "it was merged into stable, tested was main")
+			}) {
+				return ""
+			}
+		}
+		return "no item says where it was merged"
+	})
+}
+
 // TestMergedChangesAreNoPartOfTheState: a gate that is never empty does not
 // drag along what has merged. The branch has it, with the very tree.
 func TestMergedChangesAreNoPartOfTheState(t *testing.T) {

@@ -3,8 +3,10 @@ package controllers_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -542,4 +544,23 @@ func TestNeedsAreRefusedWithAReason(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// TestBuildSetIsMadeAgain: when the write of a buildset fails, the builds that were
+// made for it are those that it gets.
+func TestBuildSetIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorldWith(t, strings.Replace(pipelinesYAML, "manager: independent", "manager: independent\n    post-review: true\n    retry-failed: 1", 1))
+	var failed atomic.Bool
+	w.fails = func(r *http.Request) bool {
+		return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/buildsets") && failed.CompareAndSwap(false, true)
+	}
+	w.start()
+	w.loaded()
+	w.opened(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	w.eventually("it is tested", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("check")) })
+	builds := w.buildsOf("api-unit")
+	if len(builds) != 1 || !builds[0].Spec.Job.PostReview || builds[0].Spec.RetryFailed != 1 || !failed.Load() {
+		t.Errorf("failed %v, %d builds: %+v", failed.Load(), len(builds), builds[0].Spec)
+	}
 }

@@ -1,11 +1,15 @@
 package controllers_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -93,4 +97,37 @@ func TestRelativePriority(t *testing.T) {
 	w.eventually("all end", func() string {
 		return cmp.Diff([]string{"acme/api#1 SUCCESS", "acme/api#2 SUCCESS", "acme/api#3 SUCCESS", "acme/web#4 SUCCESS"}, w.itemResults("check"))
 	})
+}
+
+// TestPodAfterTheRelease: a Pod that was made right before its request was released,
+// and that nobody saw then, goes as well; one that a Hold has stays.
+func TestPodAfterTheRelease(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.loaded()
+	w.opened(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
+	w.eventually("it is checked", func() string { return cmp.Diff([]string{"check-api-1"}, w.requests(gozer.NodesReleased)) })
+	var list gozer.NodeRequestList
+	if err := w.client.List(t.Context(), &list, client.InNamespace(w.tenant)); err != nil {
+		t.Fatal(err)
+	}
+	made := func(name string, labels map[string]string) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.tenant, Name: name, Labels: map[string]string{gozer.LabelRole: "node", gozer.LabelNodeRequest: list.Items[0].Name}},
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "node", Image: "debian:12"}}}}
+		maps.Copy(p.Labels, labels)
+		w.create(p)
+		return p
+	}
+	held := made("held", map[string]string{gozer.LabelHold: "h"})
+	late := made("late", nil)
+	w.eventually("the Pod that came late is gone", func() string {
+		err := w.client.Get(t.Context(), client.ObjectKeyFromObject(late), late)
+		if apierrors.IsNotFound(err) || late.DeletionTimestamp != nil {
+			return ""
+		}
+		return "it is there still"
+	})
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(held), held); err != nil || held.DeletionTimestamp != nil {
+		t.Errorf("the held one: %v", err)
+	}
 }

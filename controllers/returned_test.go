@@ -44,7 +44,7 @@ func TestReturned(t *testing.T) {
 			"artifacts": []any{map[string]any{"name": "image", "url": "docker://x"}},
 		}}}
 		for range 2 {
-			if err := build.Keep(t.Context(), w.client, w.tenant, spec.Build, int32(spec.Attempt), all); err != nil {
+			if err := build.Keep(t.Context(), w.client, w.tenant, spec.Build, int32(spec.Attempt), all, true); err != nil {
 				t.Error(err)
 			}
 		}

@@ -8,26 +8,41 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
-	"github.com/gozer-dev/gozer/controllers/nodepool"
 	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/nodeview"
 	"github.com/gozer-dev/gozer/internal/podspec"
 )
 
 // nodePods are those of the tenant that are not being deleted, by their states.
-func (w *world) nodePods() map[nodepool.State][]string {
+func (w *world) nodePods() map[gozer.NodeState][]string {
 	w.t.Helper()
 	var pods corev1.PodList
 	if err := w.client.List(w.t.Context(), &pods, client.InNamespace(w.tenant), client.MatchingLabels{gozer.LabelRole: "node"}); err != nil {
 		w.t.Fatal(err)
 	}
-	out := map[nodepool.State][]string{}
+	out := map[gozer.NodeState][]string{}
 	for i := range pods.Items {
 		if p := &pods.Items[i]; p.DeletionTimestamp == nil {
-			out[nodepool.StateOf(p)] = append(out[nodepool.StateOf(p)], p.Name)
+			out[nodeview.StateOf(p)] = append(out[nodeview.StateOf(p)], p.Name)
 		}
+	}
+	return out
+}
+
+// labelled are the node Pods whose label says so.
+func (w *world) labelled(state gozer.NodeState) []string {
+	w.t.Helper()
+	var pods corev1.PodList
+	if err := w.client.List(w.t.Context(), &pods, client.InNamespace(w.tenant), client.MatchingLabels{gozer.LabelNodeState: string(state)}); err != nil {
+		w.t.Fatal(err)
+	}
+	var out []string
+	for i := range pods.Items {
+		out = append(out, pods.Items[i].Name)
 	}
 	return out
 }
@@ -38,8 +53,8 @@ func (w *world) warm(n int) []string {
 	var ready []string
 	w.eventually(fmt.Sprintf("%d nodes are warm", n), func() string {
 		all := w.nodePods()
-		ready = all[nodepool.Ready]
-		if len(ready) != n || len(all[nodepool.Building]) > 0 {
+		ready = all[gozer.NodeReady]
+		if len(ready) != n || len(all[gozer.NodeBuilding]) > 0 {
 			return fmt.Sprintf("%v", all)
 		}
 		return ""
@@ -80,9 +95,12 @@ func TestWarmNodeIsTaken(t *testing.T) {
 	})
 	w.opened(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
 	w.eventually("the build has the warm node", func() string {
-		return cmp.Diff([]string{first}, w.nodePods()[nodepool.InUse])
+		return cmp.Diff([]string{first}, w.nodePods()[gozer.NodeInUse])
 	})
 	second := w.warm(1)[0]
+	w.eventually("labels tell them apart", func() string {
+		return cmp.Diff([]string{first}, w.labelled(gozer.NodeInUse)) + cmp.Diff([]string{second}, w.labelled(gozer.NodeReady))
+	})
 	w.eventually("it runs", func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -105,7 +123,7 @@ func TestWarmNodeIsTaken(t *testing.T) {
 	hold = false
 	w.mu.Unlock()
 	w.eventually("the check passes", func() string { return cmp.Diff([]string{"acme/api#1 SUCCESS"}, w.itemResults("check")) })
-	w.eventually("a used node goes", func() string { return cmp.Diff(map[nodepool.State][]string{nodepool.Ready: {second}}, w.nodePods()) })
+	w.eventually("a used node goes", func() string { return cmp.Diff(map[gozer.NodeState][]string{gozer.NodeReady: {second}}, w.nodePods()) })
 }
 
 // TestWarmNodesAreReplaced: when the pool says something else, when they are too
@@ -125,13 +143,14 @@ func TestWarmNodesAreReplaced(t *testing.T) {
 	other := func(what string, than []string) []string {
 		t.Helper()
 		w.eventually(what, func() string {
-			if all := w.nodePods(); slices.ContainsFunc(than, func(n string) bool { return slices.Contains(all[nodepool.Ready], n) }) {
+			if all := w.nodePods(); slices.ContainsFunc(than, func(n string) bool { return slices.Contains(all[gozer.NodeReady], n) }) {
 				return fmt.Sprint(all)
 			}
 			return ""
 		})
 		return w.warm(2)
 	}
+	w.eventually("their labels say so", func() string { return cmp.Diff(first, w.labelled(gozer.NodeReady)) })
 	w.labels(func(s *gozer.NodePoolSpec) { s.Labels[0].MinReady, s.Labels[0].Image = 2, "debian:13" }, "debian")
 	second := other("nodes of the old image go", first)
 	w.labels(func(s *gozer.NodePoolSpec) {
@@ -147,7 +166,7 @@ func TestWarmNodesAreReplaced(t *testing.T) {
 		s.Labels[0].MinReady, s.Labels[0].Image, s.Labels[0].MaxAge = 2, "debian:13", 5400
 	}, "debian")
 	w.eventually("old nodes go", func() string {
-		if all := w.nodePods(); slices.Contains(all[nodepool.Ready], second[0]) || slices.Contains(all[nodepool.Ready], second[1]) {
+		if all := w.nodePods(); slices.Contains(all[gozer.NodeReady], second[0]) || slices.Contains(all[gozer.NodeReady], second[1]) {
 			return fmt.Sprint(all)
 		}
 		return ""
@@ -180,7 +199,7 @@ func TestWarmNodesAfterADeath(t *testing.T) {
 	for k := range 6 {
 		w.dieAfter.Store(w.writes.Load() + int64(k%3) + 1)
 		w.eventually("a death, or all are warm", func() string {
-			if !w.died() && len(w.nodePods()[nodepool.Ready]) < 3 {
+			if !w.died() && len(w.nodePods()[gozer.NodeReady]) < 3 {
 				return "neither"
 			}
 			return ""
@@ -190,4 +209,23 @@ func TestWarmNodesAfterADeath(t *testing.T) {
 	for _, name := range w.warm(3) {
 		w.secretOf(name)
 	}
+}
+
+// TestWarmNodesBesideWaits: a pool makes warm nodes while requests wait for the
+// room of another one.
+func TestWarmNodesBesideWaits(t *testing.T) {
+	w := newWorld(t)
+	w.maxNodes(1)
+	w.say(func(buildspec.Spec) *buildspec.Outcome { return nil })
+	w.start()
+	w.loaded()
+	for n := range int64(2) {
+		w.opened(w.host.Open("acme/api", n+1, "C", "", map[string]string{"a": fmt.Sprint(n)}))
+	}
+	w.eventually("one runs, one waits", func() string {
+		return cmp.Diff([]int{1, 1}, []int{len(w.requests(gozer.NodesFulfilled)), len(w.requests(gozer.NodesRequested))})
+	})
+	w.create(&gozer.NodePool{ObjectMeta: metav1.ObjectMeta{Namespace: w.operator, Name: "other"}, Spec: gozer.NodePoolSpec{
+		MaxNodes: new(int32(2)), Labels: []gozer.NodeLabel{{Name: "fedora", Image: "fedora", MinReady: 2}}}})
+	w.warm(2)
 }

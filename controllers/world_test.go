@@ -1,9 +1,12 @@
 package controllers_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,6 +51,13 @@ var restConfig *rest.Config
 // TestMain starts a real API server for all tests of the package.
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
+	if tenant := os.Getenv(kubeletsOf); tenant != "" {
+		if err := playKubelets(tenant, os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	assets := os.Getenv("KUBEBUILDER_ASSETS")
 	if assets == "" {
 		assets, _ = filepath.Abs("../.build/envtest")
@@ -94,6 +104,8 @@ type world struct {
 	tenant   string
 	events   int
 
+	// cache is that of the controllers, once they run.
+	cache  client.Reader
 	stop   context.CancelFunc
 	ended  chan error
 	writes atomic.Int64
@@ -106,10 +118,16 @@ type world struct {
 	tick time.Duration
 	// patience of those who wait.
 	patience time.Duration
+	// fails, when it is set, says which requests of the manager fail.
+	fails func(r *http.Request) bool
+	// stays keeps executors that were deleted.
+	stays atomic.Bool
 	// kubelets, when it is set, plays the nodes instead of kubelet.
 	kubelets func(context.Context)
 	// relativePriority is the manager's option.
 	relativePriority bool
+	// undefined is how many semaphores a tenant may have that nobody defined; 0 is what it is by default.
+	undefined int
 	// others are namespaces of further tenants.
 	others []string
 	// now, when it is set, is the manager's clock.
@@ -240,7 +258,7 @@ func (w *world) start() {
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: w.client.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:      cache.Options{DefaultNamespaces: namespaces},
+		Cache:      cache.Options{DefaultNamespaces: namespaces, DefaultTransform: cache.TransformStripManagedFields()},
 		Controller: config.Controller{SkipNameValidation: &skip},
 	})
 	if err != nil {
@@ -249,13 +267,22 @@ func (w *world) start() {
 	err = controllers.Setup(mgr, controllers.Options{
 		Namespace: w.operator, Key: token.Key(strings.Repeat("k", 32)), Hosts: w.hosts, Merger: m, History: w.history, Logs: noLogs{}, Keys: w.keys,
 		Build:   build.Settings{Image: podspec.Image{Name: "gozer:test"}, Ansible: podspec.Image{Name: "gozer-ansible:test"}, MergerURL: "http://merger", ManagerURL: "http://manager", WebURL: "http://web"},
-		ItemTTL: time.Hour, EventTTL: time.Hour, RelativePriority: w.relativePriority,
+		ItemTTL: time.Hour, EventTTL: time.Hour, RelativePriority: w.relativePriority, UndefinedSemaphores: w.undefined,
 		Now: w.now,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	go func() { w.ended <- mgr.Start(ctx) }()
+	w.cache = mgr.GetCache()
+	go func() {
+		defer stop()
+		w.ended <- mgr.Start(ctx)
+	}()
+	// A manager that is stopped while its caches fill waits for them, and those of
+	// the dead are never answered.
+	if !mgr.GetCache().WaitForCacheSync(ctx) {
+		w.t.Fatal("the manager's caches do not fill")
+	}
 	kubelet := w.kubelets
 	if kubelet == nil {
 		kubelet = w.kubelet
@@ -285,6 +312,9 @@ type deadly struct {
 func (d *deadly) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d.ctx.Err() != nil {
 		return nil, d.ctx.Err()
+	}
+	if d.world.fails != nil && d.world.fails(r) {
+		return nil, errors.New("the API server does not answer")
 	}
 	resp, err := d.next.RoundTrip(r)
 	if r.Method != http.MethodGet {
@@ -328,10 +358,21 @@ func (w *world) each(ctx context.Context, visit func(*corev1.Pod)) {
 func (w *world) play(ctx context.Context, p *corev1.Pod, says func(*corev1.Pod) *buildspec.Outcome) {
 	before := p.DeepCopy()
 	switch {
+	case p.DeletionTimestamp != nil && w.stays.Load() && p.Labels[gozer.LabelRole] == build.RoleExecutor:
+		return // it cleans up
+	case p.DeletionTimestamp != nil && len(p.Finalizers) > 0:
+		p.Finalizers = nil
+		_ = w.client.Patch(ctx, p, client.MergeFrom(before))
+		return
 	case p.DeletionTimestamp != nil:
 		_ = w.client.Delete(ctx, p, client.GracePeriodSeconds(0)) // it may be gone
 		return
 	case p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed:
+		return
+	case w.stays.Load() && len(p.Finalizers) == 0 && p.Labels[gozer.LabelRole] == build.RoleExecutor:
+		// A Pod without a machine is gone as soon as it is deleted.
+		p.Finalizers = []string{"gozer.dev/test"}
+		_ = w.client.Patch(ctx, p, client.MergeFrom(before))
 		return
 	case p.Status.Phase != corev1.PodRunning:
 		if p.Labels[gozer.LabelTemplate] != "" && w.client.Get(ctx, client.ObjectKeyFromObject(p), &corev1.Secret{}) != nil {
@@ -531,6 +572,45 @@ func (m *memory) RecordBuild(_ context.Context, b history.Build) error {
 	}
 	m.builds[b.Name] = b
 	return nil
+}
+
+func (m *memory) Provided(_ context.Context, p history.Provided) ([]history.Build, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []history.Build
+	latest := ""
+	for _, b := range slices.SortedFunc(maps.Values(m.builds), func(a, b history.Build) int { return cmp.Or(a.Ended.Compare(b.Ended), cmp.Compare(a.Name, b.Name)) }) {
+		switch {
+		case b.Tenant != p.Tenant:
+			continue
+		case p.Build != "":
+			if b.Name != p.Build {
+				continue
+			}
+		case p.BuildSet != "":
+			if b.BuildSet != p.BuildSet {
+				continue
+			}
+		case b.Pipeline != p.Pipeline || b.Project != p.Project || b.Change != p.Change || b.Patchset != p.Patchset:
+			continue
+		default:
+			latest = b.BuildSet
+		}
+		out = append(out, b)
+	}
+	return slices.DeleteFunc(out, func(b history.Build) bool { return latest != "" && b.BuildSet != latest }), nil
+}
+
+func (m *memory) Builds(_ context.Context, f history.Filter) ([]history.Build, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []history.Build
+	for _, b := range m.builds {
+		if b.Project == f.Project && b.Change == f.Change {
+			out = append(out, b)
+		}
+	}
+	return out, nil
 }
 
 type noLogs struct{}

@@ -40,7 +40,7 @@ func managerAPI(o managerapi.Options, c client.Client, keys *projectkeys.Store, 
 		return managerapi.BuildInfo{Build: build.HistoryOf(&b, &set), Phase: string(b.Status.Phase)}, nil
 	}
 	o.Keep = func(ctx context.Context, of logstore.Key, all returned.Results) error {
-		err := build.Keep(ctx, c, of.Namespace, of.Build, int32(of.Attempt), all)
+		err := build.Keep(ctx, c, of.Namespace, of.Build, int32(of.Attempt), all, true)
 		if client.IgnoreNotFound(err) == nil && err != nil {
 			return managerapi.ErrNotFound
 		}

@@ -17,7 +17,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,7 +29,6 @@ import (
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/controllers/retry"
-	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/history"
 	"github.com/gozer-dev/gozer/internal/merger"
@@ -41,6 +40,7 @@ import (
 // History remembers builds. Recording one again changes nothing.
 type History interface {
 	RecordBuild(ctx context.Context, b history.Build) error
+	Provided(ctx context.Context, p history.Provided) ([]history.Build, error)
 }
 
 // Logs closes the log of an attempt whose executor cannot do it any more.
@@ -58,6 +58,8 @@ type Settings struct {
 	MergerURL, ManagerURL, WebURL string
 	// MergerAuthority is the certificate with which Pods check who the merger is.
 	MergerAuthority string
+	// WorkLimit bounds the work directory of a build; nil for no bound.
+	WorkLimit *resource.Quantity
 }
 
 // Reconciler of Builds.
@@ -73,6 +75,8 @@ type Reconciler struct {
 	Now      func() time.Time
 	// Namespace of the operator, where global Semaphores are.
 	Namespace string
+	// UndefinedSemaphores is how many semaphores a tenant may have that nobody defined.
+	UndefinedSemaphores int
 	// Workers is how many builds are looked at at once.
 	Workers int
 
@@ -118,7 +122,7 @@ func buildMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*gozer.Build)
 		after, ok2 := e.ObjectNew.(*gozer.Build)
-		return ok1 && ok2 && (before.Status.Attempt != after.Status.Attempt || before.Status.Phase != after.Status.Phase ||
+		return ok1 && ok2 && (before.Annotations[gozer.AnnotationReturned] != after.Annotations[gozer.AnnotationReturned] || before.Status.Attempt != after.Status.Attempt || before.Status.Phase != after.Status.Phase ||
 			before.Status.SemaphoresHeld != after.Status.SemaphoresHeld)
 	}}
 }
@@ -161,8 +165,10 @@ type scope struct {
 	request *gozer.NodeRequest
 	// pod of the present attempt; nil before there is one.
 	pod *corev1.Pod
-	// missing are the semaphores that the build needs and does not hold.
-	missing []string
+	// missing are the semaphores that the build needs and does not hold; notMade:
+	// some of them are not there; tooMany: nor can they be made.
+	missing          []string
+	notMade, tooMany bool
 }
 
 // Reconcile moves the build on.
@@ -288,7 +294,8 @@ func (r *Reconciler) advance(ctx context.Context, s *scope) (ctrl.Result, error)
 	case !s.job.Started:
 		st.Phase = gozer.BuildWaiting
 	case !s.mayAskForNodes():
-		s.waitForSemaphores()
+		s.waitForSemaphores(r.UndefinedSemaphores)
+		return s.lookForSemaphores(), nil
 	case s.request == nil:
 		st.Phase = gozer.BuildNodes
 	case s.request.Status.State == gozer.NodesFailed && s.request.Status.Lost:
@@ -313,7 +320,8 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 		case s.request.Status.Lost || s.request.Status.State == gozer.NodesReleased:
 			r.retry(s, s.request.Status.Message)
 		case len(s.missing) > 0:
-			s.waitForSemaphores()
+			s.waitForSemaphores(r.UndefinedSemaphores)
+			return s.lookForSemaphores(), nil
 		case !st.SemaphoresHeld && len(s.build.Spec.Job.Semaphores) > 0:
 			s.goOnWithSemaphores() // the Pod is made when that is written
 		default:
@@ -326,11 +334,11 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 	case !decided && s.request.Status.Lost:
 		r.retry(s, s.request.Status.Message)
 	case !decided && podspec.Running(s.pod) && podspec.Waiting(s.pod) == "":
-		st.Phase = gozer.BuildRunning
 		if strings.HasPrefix(st.Reason, waiting) {
 			st.Reason = ""
 		}
 		r.following(s)
+		return ctrl.Result{}, s.running()
 	case !decided:
 		// It starts; the Pod tells when it runs.
 		if why := podspec.Waiting(s.pod); why != "" {
@@ -338,6 +346,9 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 		}
 	default:
 		r.following(s)
+		if err := takeNoted(s.build); err != nil {
+			return ctrl.Result{}, err
+		}
 		if o.Returned {
 			if there, err := takeReturned(s.build); err != nil || !there {
 				return ctrl.Result{RequeueAfter: lookAgain}, err
@@ -346,6 +357,19 @@ func (r *Reconciler) withNodes(ctx context.Context, s *scope) (ctrl.Result, erro
 		r.decided(s, o)
 	}
 	return ctrl.Result{}, nil
+}
+
+// running is what a build is whose executor runs.
+func (s *scope) running() error {
+	st := &s.build.Status
+	st.Phase = gozer.BuildRunning
+	if err := takeNoted(s.build); err != nil {
+		return err
+	}
+	if st.Phase == gozer.BuildPaused && s.before.Status.Phase == gozer.BuildPaused && s.job.Resume {
+		st.Phase, st.Resumed = gozer.BuildRunning, true
+	}
+	return nil
 }
 
 // waiting begins the reason of a build whose Pod does not start.
@@ -363,91 +387,6 @@ func (r *Reconciler) following(s *scope) {
 	}
 }
 
-// decided turns an executor's outcome into a result or a retry.
-func (r *Reconciler) decided(s *scope, o buildspec.Outcome) {
-	if o.FirstFailure != "" || o.Result.Failed() {
-		// That of an attempt that did not count is kept: it is what is flaky.
-		s.build.Status.FirstFailure = convert.Cut(o.FirstFailure, 1000)
-	}
-	switch o.Result {
-	case model.Retry:
-		reason := o.Reason
-		if s.request.Status.Lost {
-			reason = s.request.Status.Message
-		}
-		r.retry(s, reason)
-	case model.Failure, model.TimedOut, model.PostFailure:
-		if len(s.build.Status.Failures) < int(s.build.Spec.RetryFailed) {
-			r.failedOnce(s, o)
-			return
-		}
-		r.finish(s, o.Result, o.Reason)
-	case model.Success, model.BuildError:
-		r.finish(s, o.Result, o.Reason)
-	default:
-		// A result that the status cannot hold would be refused for ever.
-		r.finish(s, model.BuildError, fmt.Sprintf("the executor ended with the unknown result %q", o.Result))
-	}
-}
-
-// retry begins another attempt, or gives up.
-func (r *Reconciler) retry(s *scope, reason string) {
-	st := &s.build.Status
-	if st.Attempt-int32(len(st.Failures)) >= s.build.Spec.Job.Attempts {
-		r.finish(s, model.RetryLimit, fmt.Sprintf("%d attempts, the last: %s", st.Attempt, reason))
-		return
-	}
-	r.again(s, fmt.Sprintf("attempt %d of %d: %s", st.Attempt+1, s.build.Spec.Job.Attempts, reason))
-}
-
-// failedOnce begins another attempt after a failure that does not count.
-func (r *Reconciler) failedOnce(s *scope, o buildspec.Outcome) {
-	st := &s.build.Status
-	st.Failures = append(st.Failures, string(o.Result))
-	r.again(s, fmt.Sprintf("it failed (%s: %s) and is run again, %d of %d times", o.Result, o.Reason, len(st.Failures), s.build.Spec.RetryFailed))
-}
-
-func (r *Reconciler) again(s *scope, why string) {
-	st := &s.build.Status
-	st.Attempt++
-	st.Phase, st.Pod, st.StartedAt, st.Returned = gozer.BuildNodes, "", nil, nil
-	st.NodeRequest = naming.NodeRequest(s.build.Name, st.Attempt)
-	st.Reason = convert.Cut(why, 1000)
-}
-
-func (r *Reconciler) finish(s *scope, result model.BuildResult, reason string) {
-	st := &s.build.Status
-	st.Phase, st.Result, st.Reason, st.SemaphoresHeld = gozer.BuildDone, string(result), convert.Cut(reason, 1000), false
-	st.CompletedAt = convert.MicroTime(r.Now())
-	patch.Condition(&st.Conditions, s.build.Generation, gozer.ConditionCompleted, true, st.Result, st.Reason, r.Now())
-}
-
-// cleanUp deletes executor Pods of attempts that are over. What they said is
-// in the status, and their log is stored.
-func (r *Reconciler) cleanUp(ctx context.Context, s *scope) error {
-	var pods corev1.PodList
-	if err := r.List(ctx, &pods, client.InNamespace(s.build.Namespace), client.MatchingLabels{gozer.LabelBuild: s.build.Name, gozer.LabelRole: RoleExecutor}); err != nil {
-		return err
-	}
-	for i := range pods.Items {
-		p := &pods.Items[i]
-		if s.build.Status.Result == "" && p.Name == naming.ExecutorPod(s.build.Name, s.build.Status.Attempt) || p.DeletionTimestamp != nil {
-			continue
-		}
-		if err := patch.Delete(ctx, r.Client, p); err != nil {
-			return err
-		}
-		if !HasSecrets(s.build) {
-			continue
-		}
-		// Its secrets go with its nodes; here those of a Pod that was made when they had gone.
-		if err := patch.Delete(ctx, r.Client, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // start publishes the tested state, decrypts the job's secrets and creates the
 // executor Pod.
 func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
@@ -463,7 +402,18 @@ func (r *Reconciler) start(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	pod, err := r.executorPod(s, parents)
+	spec, err := r.spec(s)
+	if err != nil {
+		r.finish(s, model.BuildError, err.Error())
+		return ctrl.Result{}, nil
+	}
+	if spec.Artifacts, err = r.artifacts(ctx, s, parents); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := r.about(ctx, s, &spec); err != nil {
+		return ctrl.Result{}, err
+	}
+	pod, err := r.executorPod(s, spec, parents)
 	if err != nil {
 		r.finish(s, model.BuildError, err.Error())
 		return ctrl.Result{}, nil

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/index"
 )
 
 // adopted finds the buildset that decides about the build now: when the one that
@@ -16,7 +17,7 @@ func (r *Reconciler) adopted(ctx context.Context, s *scope) error {
 		return nil
 	}
 	var list gozer.BuildSetList
-	if err := r.List(ctx, &list, client.InNamespace(s.build.Namespace), client.MatchingLabels{gozer.LabelItem: s.build.Spec.Item}); err != nil {
+	if err := r.List(ctx, &list, client.InNamespace(s.build.Namespace), index.By(gozer.LabelItem, s.build.Spec.Item)); err != nil {
 		return err
 	}
 	for i := range list.Items {

@@ -2,11 +2,14 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -16,6 +19,12 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 )
 
+// untilOthersEnd begins the reason of a build for whose semaphores there is no room.
+const untilOthersEnd = "waits until other builds have ended"
+
+// tellSemaphores is how often a build looks whether its semaphores are made.
+const tellSemaphores = 2 * time.Second
+
 // gatherSemaphores finds out which of its semaphores a build still needs. It asks
 // for them by its phase (waitForSemaphores), the semaphore controller gives them,
 // and that it went on with them is written down before anything follows from it.
@@ -24,10 +33,15 @@ func (r *Reconciler) gatherSemaphores(ctx context.Context, s *scope) error {
 		return nil
 	}
 	keys := convert.SemaphoreKeys(s.build, r.Namespace)
+	notMade := 0
 	for n, k := range keys {
 		var sem gozer.Semaphore
-		if err := r.Get(ctx, client.ObjectKey{Namespace: k.Scope, Name: k.Name}, &sem); client.IgnoreNotFound(err) != nil {
+		err := r.Get(ctx, client.ObjectKey{Namespace: k.Scope, Name: k.Name}, &sem)
+		if client.IgnoreNotFound(err) != nil {
 			return err
+		}
+		if err != nil && !s.build.Spec.Job.Semaphores[n].Global {
+			notMade++
 		}
 		held := slices.ContainsFunc(sem.Status.Holders, func(h gozer.SemaphoreHolder) bool {
 			return h.Tenant == s.build.Namespace && h.Build == s.build.Name
@@ -36,7 +50,20 @@ func (r *Reconciler) gatherSemaphores(ctx context.Context, s *scope) error {
 			s.missing = append(s.missing, s.build.Spec.Job.Semaphores[n].Name)
 		}
 	}
-	return nil
+	return r.gatherUndefined(ctx, s, notMade)
+}
+
+// gatherUndefined finds out whether a build waits because its tenant has too many
+// semaphores that nobody defined.
+func (r *Reconciler) gatherUndefined(ctx context.Context, s *scope, notMade int) error {
+	if notMade == 0 {
+		return nil
+	}
+	s.notMade = true
+	var list gozer.SemaphoreList
+	err := r.List(ctx, &list, client.InNamespace(s.build.Namespace), client.MatchingLabels{gozer.LabelUndefined: "true"}, client.UnsafeDisableDeepCopy)
+	s.tooMany = len(list.Items)+notMade > r.UndefinedSemaphores
+	return err
 }
 
 // mayAskForNodes says whether no semaphore stands before that.
@@ -46,7 +73,7 @@ func (s *scope) mayAskForNodes() bool {
 
 // waitForSemaphores tells that the build waits for all of them: which are missing
 // when it is looked at is no reason to write again.
-func (s *scope) waitForSemaphores() {
+func (s *scope) waitForSemaphores(most int) {
 	var names []string
 	for _, j := range s.build.Spec.Job.Semaphores {
 		names = append(names, j.Name)
@@ -55,7 +82,19 @@ func (s *scope) waitForSemaphores() {
 	if len(names) > 1 {
 		what = "waits for the semaphores "
 	}
-	s.build.Status.Phase, s.build.Status.Reason = gozer.BuildSemaphores, convert.Cut(what+strings.Join(names, ", "), 1000)
+	what += strings.Join(names, ", ")
+	if s.tooMany {
+		what = fmt.Sprintf(untilOthersEnd+", for the tenant has %d semaphores that nobody defined, as many as it may have: define those of this job, or let it name fewer. It %s", most, what)
+	}
+	s.build.Status.Phase, s.build.Status.Reason = gozer.BuildSemaphores, convert.Cut(what, 1000)
+}
+
+// lookForSemaphores comes back to tell why they are not there, or that they are.
+func (s *scope) lookForSemaphores() ctrl.Result {
+	if !s.notMade && !strings.Contains(s.before.Status.Reason, untilOthersEnd) {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: tellSemaphores}
 }
 
 func (s *scope) goOnWithSemaphores() {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -81,27 +82,25 @@ func (r *Reconciler) frozen(ctx context.Context, namespace, name string) (repost
 const (
 	podSlack       = 30 * time.Minute
 	defaultTimeout = 24 * time.Hour
+	// maxPause is what a build has for the jobs that run while it is paused.
+	maxPause = 24 * time.Hour
 )
 
 // executorPod is the Pod of the present attempt.
-func (r *Reconciler) executorPod(s *scope, parents []string) (*corev1.Pod, error) {
-	spec, err := r.spec(s)
+func (r *Reconciler) executorPod(s *scope, spec buildspec.Spec, parents []*gozer.Build) (*corev1.Pod, error) {
+	raw, err := fitted(&spec)
 	if err != nil {
 		return nil, err
-	}
-	raw, err := json.Marshal(spec)
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) > maxSpec {
-		return nil, fmt.Errorf("the job's specification has %d bytes; at most %d fit into a Pod", len(raw), maxSpec)
 	}
 	attempt := s.build.Status.Attempt
 	secrets := ""
 	if HasSecrets(s.build) {
 		secrets = SecretOf(s.build.Namespace, s.build.Name, attempt).Name
 	}
-	var own []string
+	var own, returned []string
+	for _, p := range parents {
+		returned = append(returned, p.Status.Returned.Secret)
+	}
 	for _, n := range s.request.Status.Nodes {
 		if n.Secret != "" {
 			own = append(own, n.Secret)
@@ -112,7 +111,7 @@ func (r *Reconciler) executorPod(s *scope, parents []string) (*corev1.Pod, error
 		Labels: map[string]string{gozer.LabelRole: RoleExecutor, gozer.LabelBuild: s.build.Name, gozer.LabelBuildSet: s.set.Name,
 			gozer.LabelPipeline: s.build.Spec.Pipeline, gozer.LabelJob: naming.Label(s.build.Spec.Job.Name)},
 		Owner:  *metav1.NewControllerRef(s.build, gozer.GroupVersion.WithKind("Build")),
-		Secret: s.request.Name, NodeSecrets: own, JobSecrets: secrets, Parents: parents, ParentsKey: keyReturned, Gozer: r.Settings.Image, Spec: string(raw), Deadline: int64(Deadline(s.build.Spec.Job).Seconds()),
+		Secret: s.request.Name, NodeSecrets: own, JobSecrets: secrets, Parents: returned, ParentsKey: keyReturned, Gozer: r.Settings.Image, WorkLimit: r.Settings.WorkLimit, Spec: raw, Cleanup: int64(spec.CleanupTime().Seconds()), Deadline: int64(Deadline(s.build).Seconds()),
 	}
 	if spec.Ansible() {
 		e.Ansible, e.Trusted = r.Settings.Ansible, spec.Trusted()
@@ -120,16 +119,48 @@ func (r *Reconciler) executorPod(s *scope, parents []string) (*corev1.Pod, error
 	return podspec.ExecutorPod(e), nil
 }
 
-// Deadline is how long a job's Pods may exist at the most.
-func Deadline(j gozer.FrozenJob) time.Duration {
-	if j.Timeout == 0 {
-		return defaultTimeout
+// Deadline is how long a build's Pods may exist at the most.
+func Deadline(b *gozer.Build) time.Duration {
+	j, out := b.Spec.Job, defaultTimeout
+	if j.Timeout > 0 {
+		out = time.Duration(j.Timeout+int64(len(j.PostRun))*j.PostTimeout)*time.Second + podSlack
 	}
-	return time.Duration(j.Timeout+int64(len(j.PostRun))*j.PostTimeout)*time.Second + podSlack
+	if b.Spec.MayPause {
+		out += maxPause
+	}
+	return out
 }
 
 // maxSpec is what fits into the annotations of a Pod.
 const maxSpec = 200 << 10
+
+// fitted makes a specification fit. What others have said, of changes and of
+// artifacts, is no fault of the change: it is left out where there is no room.
+func fitted(spec *buildspec.Spec) (string, error) {
+	for {
+		raw, err := encoded(spec)
+		switch {
+		case err != nil || len(raw) <= maxSpec:
+			return raw, err
+		case len(spec.Messages) > 0:
+			spec.Messages, spec.LeftOut = nil, append(spec.LeftOut, "the messages of the changes")
+		case len(spec.Artifacts) > 0:
+			n := len(spec.Artifacts) / 2
+			spec.Artifacts, spec.LeftOut = spec.Artifacts[:n], append(spec.LeftOut, fmt.Sprintf("%d artifacts of other jobs", len(spec.Artifacts)-n))
+		default:
+			return "", fmt.Errorf("the job's specification has %d bytes; at most %d fit into a Pod", len(raw), maxSpec)
+		}
+	}
+}
+
+// encoded leaves <, > and & as they are: six bytes for one would be too many.
+func encoded(spec *buildspec.Spec) (string, error) {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(spec)
+	return out.String(), err
+}
 
 func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 	b, job := s.build, s.build.Spec.Job
@@ -142,6 +173,8 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 		LogURL:    r.Settings.ManagerURL + "/logs/" + LogSubject(b.Namespace, b.Name, attempt),
 		ResultURL: r.Settings.ManagerURL + "/results/" + LogSubject(b.Namespace, b.Name, attempt),
 		PreRun:    playbooks(job.PreRun), Run: playbooks(job.Run), PostRun: playbooks(job.PostRun),
+		SemaphoresURL: r.Settings.ManagerURL + "/semaphores/" + LogSubject(b.Namespace, b.Name, attempt),
+		ProgressURL:   r.Settings.ManagerURL + "/progress/" + LogSubject(b.Namespace, b.Name, attempt), FailureOutput: job.FailureOutput,
 		TimeoutSeconds: job.Timeout, PostTimeoutSeconds: job.PostTimeout, PostReview: job.PostReview, Tags: job.Tags, WorkspaceScheme: job.WorkspaceScheme,
 	}
 	for _, step := range s.set.Spec.Steps {
@@ -158,7 +191,7 @@ func (r *Reconciler) spec(s *scope) (buildspec.Spec, error) {
 			key = podspec.NodeKeyFile(n.Secret)
 		}
 		out.Nodes = append(out.Nodes, buildspec.Node{Key: key, Name: n.Name, Label: n.Label, Address: n.Address, Port: buildspec.SSHPort,
-			User: n.User, Home: n.Home, HostKey: n.HostKey, Groups: groupsOf(convert.NodesAskedFor(s.request), n.Name)})
+			User: n.User, Home: n.Home, Python: n.PythonPath, HostKey: n.HostKey, Groups: groupsOf(convert.NodesAskedFor(s.request), n.Name)})
 	}
 	for _, v := range job.IncludeVars {
 		out.IncludeVars = append(out.IncludeVars, buildspec.IncludeVars{Path: v.Path, Project: convert.Project(v.Checkout.Project),
@@ -208,6 +241,9 @@ func playbooks(in []gozer.Playbook) []buildspec.Playbook {
 	for _, p := range in {
 		b := buildspec.Playbook{Path: p.Path, Project: convert.Project(p.Project), Branch: p.Branch, Commit: p.Commit, Trusted: p.Trusted}
 		b.Nesting, b.Cleanup = int(p.Nesting), p.Cleanup
+		for _, s := range p.Semaphores {
+			b.Semaphores = append(b.Semaphores, s.Name)
+		}
 		for _, r := range p.Roles {
 			b.Roles = append(b.Roles, buildspec.Role{Project: convert.Project(r.Project), Branch: r.Branch, Tag: r.Tag, Commit: r.Commit, Name: r.Name, Implicit: r.Implicit})
 		}
@@ -221,8 +257,8 @@ func playbooks(in []gozer.Playbook) []buildspec.Playbook {
 
 // remember puts the end of the build into the history, and closes its log.
 func (r *Reconciler) remember(ctx context.Context, s *scope) error {
-	if s.build.Status.Attempt > 0 {
-		if err := r.Logs.FinishLog(s.build.Namespace, s.build.Name, s.build.Status.Attempt); err != nil {
+	for attempt := int32(1); attempt <= s.build.Status.Attempt; attempt++ { // those of lost attempts have no other end
+		if err := r.Logs.FinishLog(s.build.Namespace, s.build.Name, attempt); err != nil {
 			return err
 		}
 	}
@@ -236,7 +272,7 @@ func HistoryOf(b *gozer.Build, set *gozer.BuildSet) history.Build {
 		Change: b.Spec.Change.Number, Patchset: cmp.Or(b.Spec.Change.Patchset, b.Spec.Change.Head), Branch: b.Spec.Change.Branch, ChangeURL: b.Spec.Change.URL,
 		Item: b.Spec.Item, BuildSet: b.Spec.BuildSet, Epoch: int(set.Spec.Epoch), Job: b.Spec.Job.Name, Attempt: int(b.Status.Attempt),
 		Voting: b.Spec.Job.Voting, Result: b.Status.Result, Reason: b.Status.Reason, FirstFailure: b.Status.FirstFailure,
-		LogURL: b.Status.LogURL,
+		LogURL: b.Status.LogURL, Provides: b.Spec.Job.Provides, Artifacts: convert.Artifacts(b.Status.Returned),
 	}
 	for _, step := range set.Spec.Steps {
 		if step.Change != b.Spec.Change {

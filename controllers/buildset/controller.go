@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/index"
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/convert"
@@ -35,7 +36,8 @@ import (
 // Reconciler of BuildSets.
 type Reconciler struct {
 	client.Client
-	Now func() time.Time
+	History History
+	Now     func() time.Time
 }
 
 // SetupWithManager registers the controller.
@@ -43,6 +45,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("buildset").
 		For(&gozer.BuildSet{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOf), builder.WithPredicates(buildMoved())).
+		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsThatRequire), builder.WithPredicates(provided())).
 		Watches(&gozer.ChangeQueue{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsOfQueue)).
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(r.buildSetsBehind), builder.WithPredicates(holdingChanged())).
 		WithOptions(retry.Options(workers)).
@@ -56,17 +59,25 @@ func buildMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*gozer.Build)
 		after, ok2 := e.ObjectNew.(*gozer.Build)
-		return ok1 && ok2 && (before.Status.Result != after.Status.Result || before.Status.Attempt != after.Status.Attempt)
+		return ok1 && ok2 && (before.Status.Result != after.Status.Result || before.Status.Attempt != after.Status.Attempt ||
+			paused(before) != paused(after) || before.Status.Failing != after.Status.Failing)
 	}}
 }
+
+// paused says whether the jobs that depend on a build's may run before its end.
+func paused(b *gozer.Build) bool { return b.Status.Phase == gozer.BuildPaused || b.Status.Resumed }
 
 // buildSetsOfQueue are those that the queue may have cancelled.
 func (r *Reconciler) buildSetsOfQueue(ctx context.Context, obj client.Object) []reconcile.Request {
 	var list gozer.BuildSetList
-	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingLabels{gozer.LabelQueue: obj.GetName()}); err != nil {
+	if err := r.List(ctx, &list, client.InNamespace(obj.GetNamespace()), index.By(gozer.LabelQueue, obj.GetName()), client.UnsafeDisableDeepCopy); err != nil {
 		logf.FromContext(ctx).Error(err, "Cannot list buildsets")
 		return nil
 	}
+	return undecided(list)
+}
+
+func undecided(list gozer.BuildSetList) []reconcile.Request {
 	var out []reconcile.Request
 	for i := range list.Items {
 		if list.Items[i].Status.Result == "" {
@@ -94,21 +105,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if wait, err := r.mayBeKept(ctx, &b); err != nil || wait {
 			return ctrl.Result{RequeueAfter: lookAgain}, err
 		}
-		r.finish(&b, "CANCELED", why)
-		b.Status.Canceled = true
-		_, err := patch.Status(ctx, r.Client, &b, before)
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		return ctrl.Result{}, r.giveUp(ctx, &b, before, why)
 	}
 	builds, err := r.builds(ctx, &b)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if job := lostBuild(&b, builds); job != "" {
-		// Its item is prepared anew: what the build would have said is not known.
-		r.finish(&b, "CANCELED", "the build of job "+job+" that was to be kept was cancelled")
-		b.Status.Canceled = true
-		_, err := patch.Status(ctx, r.Client, &b, before)
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+	if job := missing(&b, builds); job != "" {
+		return r.without(ctx, &b, before, job)
+	}
+	if job := taken(&b, builds); job != "" {
+		return ctrl.Result{}, r.giveUp(ctx, &b, before, "the build of job "+job+" that was to be kept was cancelled")
+	}
+	gone, err := r.loss(ctx, &b, builds)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if gone.job != "" && !gone.last {
+		b.Status.PausedLost = gone.job
+		return ctrl.Result{}, r.giveUp(ctx, &b, before, "job "+gone.job+" was "+lostPaused)
 	}
 	held, err := r.heldBy(ctx, &b)
 	if err != nil {
@@ -119,16 +134,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		_, err := patch.Status(ctx, r.Client, &b, before)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	p := jobgraph.Advance(states(&b, builds), b.Spec.FailFast)
-	r.apply(&b, p)
-	b.Status.Retrying = retrying(&b, builds)
-	if held == "" {
-		b.Status.Holding = holding(&b)
+	jobs := states(&b, builds)
+	gone.fail(jobs)
+	return r.advance(ctx, &b, before, jobs, builds)
+}
+
+// advance writes what becomes of the jobs, and asks for the nodes of those that may run.
+func (r *Reconciler) advance(ctx context.Context, b, before *gozer.BuildSet, jobs []jobgraph.JobState, builds map[string]*gozer.Build) (ctrl.Result, error) {
+	waits, err := r.require(ctx, b, jobs, builds)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-	if _, err := patch.Status(ctx, r.Client, &b, before); err != nil {
+	p := jobgraph.Advance(jobs, b.Spec.FailFast)
+	r.apply(b, p)
+	pauses(before, b, builds)
+	b.Status.Retrying = retrying(b, builds)
+	if b.Status.Holding == "" {
+		b.Status.Holding = holding(b)
+	}
+	if _, err := patch.Status(ctx, r.Client, b, before); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	return ctrl.Result{}, r.requestNodes(ctx, &b, builds)
+	return ctrl.Result{RequeueAfter: waits}, r.requestNodes(ctx, b, builds)
 }
 
 // overtaken says whether the item does not want this buildset any more.
@@ -165,17 +192,20 @@ func isAlternative(q *gozer.ChangeQueue, b *gozer.BuildSet) bool {
 // builds of the buildset, by job.
 func (r *Reconciler) builds(ctx context.Context, b *gozer.BuildSet) (map[string]*gozer.Build, error) {
 	var list gozer.BuildList
-	if err := r.List(ctx, &list, client.InNamespace(b.Namespace), client.MatchingLabels{gozer.LabelBuildSet: b.Name}); err != nil {
+	if err := r.List(ctx, &list, client.InNamespace(b.Namespace), index.By(gozer.LabelBuildSet, b.Name)); err != nil {
 		return nil, err
 	}
 	out := map[string]*gozer.Build{}
 	for _, j := range b.Spec.Jobs {
 		if j.Reused {
 			var kept gozer.Build
-			if err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: j.Build}, &kept); err != nil {
+			err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: j.Build}, &kept)
+			if client.IgnoreNotFound(err) != nil {
 				return nil, err
 			}
-			out[j.Name] = &kept
+			if err == nil {
+				out[j.Name] = &kept
+			}
 			continue
 		}
 		n := slices.IndexFunc(list.Items, func(x gozer.Build) bool { return x.Name == j.Build })
@@ -195,7 +225,7 @@ func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobSta
 	var out []jobgraph.JobState
 	for _, j := range b.Spec.Jobs {
 		st := jobgraph.JobState{Name: j.Name, Voting: j.Voting, Noop: j.Noop, Started: known[j.Name].Started || j.Reused,
-			Result: model.BuildResult(known[j.Name].Result), Reason: known[j.Name].Reason}
+			Result: model.BuildResult(known[j.Name].Result), Reason: known[j.Name].Reason, Providers: known[j.Name].Providers}
 		for _, d := range j.Dependencies {
 			st.Dependencies = append(st.Dependencies, jobgraph.Dependency{Name: d.Name, Soft: d.Soft})
 		}
@@ -204,6 +234,7 @@ func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobSta
 			if build.Status.Result != "" {
 				st.Result, st.Reason = model.BuildResult(build.Status.Result), build.Status.Reason
 			}
+			st.Paused, st.Failing = paused(build), build.Status.Failing
 			if ret := build.Status.Returned; ret != nil && ret.LimitsChildren {
 				st.Children = &ret.ChildJobs
 			}
@@ -217,7 +248,7 @@ func states(b *gozer.BuildSet, builds map[string]*gozer.Build) []jobgraph.JobSta
 func (r *Reconciler) apply(b *gozer.BuildSet, p jobgraph.Progress) {
 	b.Status.Jobs = nil
 	for _, j := range p.Jobs {
-		b.Status.Jobs = append(b.Status.Jobs, gozer.JobStatus{Name: j.Name, Started: j.Started, Result: string(j.Result), Reason: j.Reason})
+		b.Status.Jobs = append(b.Status.Jobs, gozer.JobStatus{Name: j.Name, Started: j.Started, Resume: j.Resume, Result: string(j.Result), Reason: convert.Cut(j.Reason, 1000), Providers: j.Providers})
 	}
 	b.Status.Failing = p.Failing
 	b.Status.Reason = convert.Cut(p.Reason, 1000)
@@ -260,14 +291,19 @@ func (r *Reconciler) requestNodes(ctx context.Context, b *gozer.BuildSet, builds
 		if build == nil || !st.Started || st.Result != "" || j.Noop {
 			continue
 		}
-		if err := r.requestFor(ctx, b, build); err != nil {
+		waitedFor := slices.ContainsFunc(j.Dependencies, func(d gozer.JobDependency) bool {
+			return builds[d.Name] != nil && builds[d.Name].Status.Phase == gozer.BuildPaused
+		})
+		if err := r.requestFor(ctx, b, build, waitedFor); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, build *gozer.Build) error {
+// requestFor asks for the nodes of a build. One that a paused build waits for, with
+// its own nodes, comes before others.
+func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, build *gozer.Build, waitedFor bool) error {
 	if convert.SemaphoresBeforeNodes(build) && !build.Status.SemaphoresHeld {
 		return nil // its first attempt begins with them, which is told
 	}
@@ -287,6 +323,9 @@ func (r *Reconciler) requestFor(ctx context.Context, b *gozer.BuildSet, build *g
 		priority = idle
 	case priority == 0:
 		priority = priorities["normal"]
+	}
+	if waitedFor {
+		priority--
 	}
 	return patch.Create(ctx, r.Client, &gozer.NodeRequest{
 		ObjectMeta: metav1.ObjectMeta{

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
-	"github.com/gozer-dev/gozer/internal/model"
+	"github.com/gozer-dev/gozer/controllers/index"
 	"github.com/gozer-dev/gozer/internal/naming"
 )
 
@@ -30,7 +30,7 @@ func (r *Reconciler) buildSetsOf(ctx context.Context, obj client.Object) []recon
 		return out
 	}
 	var list gozer.BuildSetList
-	if err := r.List(ctx, &list, client.InNamespace(b.Namespace), client.MatchingLabels{gozer.LabelItem: b.Spec.Item}); err != nil {
+	if err := r.List(ctx, &list, client.InNamespace(b.Namespace), index.By(gozer.LabelItem, b.Spec.Item), client.UnsafeDisableDeepCopy); err != nil {
 		logf.FromContext(ctx).Error(err, "Cannot list buildsets")
 		return out
 	}
@@ -71,15 +71,4 @@ func (r *Reconciler) mayBeKept(ctx context.Context, b *gozer.BuildSet) (bool, er
 	}
 	// Prepared, and without a buildset: there is nothing that could keep them.
 	return item.Status.Merge == nil || item.Status.Merge.Epoch != epoch, nil
-}
-
-// lostBuild names a job whose build was to be kept and was cancelled all the
-// same: it was seen to run when its end was decided already.
-func lostBuild(b *gozer.BuildSet, builds map[string]*gozer.Build) string {
-	for _, j := range b.Spec.Jobs {
-		if j.Reused && builds[j.Name].Status.Result == string(model.Canceled) {
-			return j.Name
-		}
-	}
-	return ""
 }

@@ -90,7 +90,7 @@ func (r *Events) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 	if err := r.Get(ctx, req.NamespacedName, &e); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if left := r.Keep - r.Now().Sub(e.CreationTimestamp.Time); left > 0 {
+	if left := r.keep(&e) - r.Now().Sub(e.CreationTimestamp.Time); left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
 	var tenants gozer.TenantList
@@ -104,4 +104,17 @@ func (r *Events) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 		}
 	}
 	return ctrl.Result{}, patch.Delete(ctx, r.Client, &e)
+}
+
+// keepUnmergeable is for how long a change may come into a pipeline that was
+// asked to take it when the code host would not have merged it.
+const keepUnmergeable = 24 * time.Hour
+
+func (r *Events) keep(e *gozer.TriggerEvent) time.Duration {
+	for _, t := range e.Status.Tenants {
+		if slices.ContainsFunc(t.Pipelines, func(o gozer.PipelineOutcome) bool { return o.Unmergeable != "" }) {
+			return max(r.Keep, keepUnmergeable)
+		}
+	}
+	return r.Keep
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/naming"
 	"github.com/gozer-dev/gozer/internal/nodes"
+	"github.com/gozer-dev/gozer/internal/nodeview"
 	"github.com/gozer-dev/gozer/internal/podspec"
 )
 
@@ -70,6 +71,25 @@ func (r *Reconciler) repair(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// label says on warm nodes what they do. A node that somebody takes in this moment
+// is that one's: the write fails then.
+func (r *Reconciler) label(ctx context.Context, s *scope) error {
+	for i := range s.pods {
+		p := &s.pods[i]
+		state := string(nodeview.StateOf(p))
+		if p.Labels[gozer.LabelNodeRequest] != "" || p.DeletionTimestamp != nil || p.Labels[gozer.LabelNodeState] == state {
+			continue
+		}
+		labelled := p.DeepCopy()
+		labelled.Labels[gozer.LabelNodeState] = state
+		err := r.Patch(ctx, labelled, client.MergeFromWithOptions(p, client.MergeFromWithOptimisticLock{}))
+		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+			return err // what changed meanwhile comes as an event
+		}
+	}
+	return nil
+}
+
 func (r *Reconciler) hasKeys(pod types.UID) {
 	if r.keyed == nil || len(r.keyed) > maxKeyed {
 		r.keyed = map[types.UID]bool{}
@@ -83,7 +103,7 @@ const maxKeyed = 10000
 // reserve gives the nodes that there is room for their names. The number in a
 // name is noted before the node is made, so that it is never given twice.
 func (r *Reconciler) reserve(ctx context.Context, s *scope, wishes []nodes.Wish) ([]noderequest.WarmNode, error) {
-	if s.waiting || len(wishes) == 0 {
+	if len(wishes) == 0 {
 		return nil, nil
 	}
 	st := &s.pool.Status
@@ -92,10 +112,11 @@ func (r *Reconciler) reserve(ctx context.Context, s *scope, wishes []nodes.Wish)
 		out = append(out, noderequest.WarmNode{Namespace: w.Tenant, Label: w.Label, Owner: tenantOwner(s.tenants[w.Tenant]),
 			Name: naming.WarmNode(string(s.pool.UID), w.Tenant, w.Label, st.Launched+int64(i)+1)})
 	}
-	n, err := r.Nodes.Promise(ctx, *s.pool, out)
+	n, err := r.Nodes.Promise(ctx, s.pools, s.pool.Name, out)
 	if err != nil {
 		return nil, err
 	}
+	s.full = n < len(wishes)
 	st.Launched += int64(n)
 	return out[:n], nil
 }
@@ -103,9 +124,13 @@ func (r *Reconciler) reserve(ctx context.Context, s *scope, wishes []nodes.Wish)
 // make the nodes that were reserved. One that Kubernetes refuses is tried again
 // with the next look at the pool.
 func (r *Reconciler) make(ctx context.Context, s *scope, fresh []noderequest.WarmNode) error {
-	for _, w := range fresh {
+	for n, w := range fresh {
 		pod, err := r.Nodes.MakeWarm(ctx, *s.pool, w)
 		if err != nil {
+			r.Nodes.TakeBack(fresh[n+1:])
+			if noderequest.Refused(err) {
+				r.Nodes.TakeBack(fresh[n : n+1])
+			}
 			return err
 		}
 		r.hasKeys(pod.UID)
@@ -124,25 +149,28 @@ func (r *Reconciler) count(s *scope, missing int) {
 			if s.pods[i].Labels[gozer.LabelNodeLabel] != naming.Label(l.Name) {
 				continue
 			}
-			switch StateOf(&s.pods[i]) {
-			case Building:
+			switch nodeview.StateOf(&s.pods[i]) {
+			case gozer.NodeBuilding:
 				c.Building++
-			case Ready:
+			case gozer.NodeReady:
 				c.Ready++
-			case InUse:
+			case gozer.NodeInUse:
 				c.InUse++
+			case gozer.NodeHold:
+				c.Held++
 			}
 		}
 		st.Labels = append(st.Labels, c)
 		st.Total.Building += c.Building
 		st.Total.Ready += c.Ready
 		st.Total.InUse += c.InUse
+		st.Total.Held += c.Held
 	}
 	message := ""
 	if missing > 0 {
 		message = "warm nodes are missing"
-		if s.waiting {
-			message += ": requests wait for the room"
+		if s.full {
+			message += ": there is no room that requests do not wait for"
 		}
 	}
 	patch.Condition(&st.Conditions, s.pool.Generation, gozer.ConditionReady, missing == 0, map[bool]string{true: "Warm", false: "Missing"}[missing == 0], convert.Cut(message, 1000), r.Now())

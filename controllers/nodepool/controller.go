@@ -8,7 +8,6 @@ package nodepool
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +15,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -52,6 +53,8 @@ const (
 	tellCounts = 5 * time.Second
 	// lookAgain is how soon a pool is looked at that lacked room.
 	lookAgain = 10 * time.Second
+	// lookSoon is how soon the nodes of requests are counted.
+	lookSoon = time.Second
 	// cacheGrace is how long a Pod that was just made may be missing in the cache.
 	cacheGrace = 10 * time.Second
 )
@@ -60,17 +63,48 @@ const (
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("nodepool").
 		For(&gozer.NodePool{}).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.poolOfPod)).
+		Watches(&corev1.Pod{}, r.ofPods()).
 		Watches(&gozer.Tenant{}, handler.EnqueueRequestsFromMapFunc(r.all)).
 		WithOptions(retry.Options(1)).
 		Complete(r)
 }
 
-func (r *Reconciler) poolOfPod(_ context.Context, obj client.Object) []reconcile.Request {
-	if obj.GetLabels()[gozer.LabelRole] != noderequest.RoleNode {
-		return nil
+// ofPods looks at the pool of a node. For one that is a request's that has time: it
+// only counts, and with many builds there are very many of them.
+func (r *Reconciler) ofPods() handler.EventHandler {
+	look := func(obj client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		labels := obj.GetLabels()
+		if labels[gozer.LabelRole] != noderequest.RoleNode {
+			return
+		}
+		pool := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.Namespace, Name: labels[gozer.LabelPool]}}
+		if labels[gozer.LabelNodeRequest] == "" {
+			queue.Add(pool)
+			return
+		}
+		queue.AddAfter(pool, lookSoon)
 	}
-	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: r.Namespace, Name: obj.GetLabels()[gozer.LabelPool]}}}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			look(e.Object, q)
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if taken(e) {
+				q.Add(reconcile.Request{NamespacedName: client.ObjectKey{Namespace: r.Namespace, Name: e.ObjectNew.GetLabels()[gozer.LabelPool]}})
+				return
+			}
+			look(e.ObjectNew, q)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			look(e.Object, q)
+		},
+	}
+}
+
+// taken says that a warm node became a request's: another is to be made.
+func taken(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetLabels()[gozer.LabelNodeRequest] == "" && e.ObjectNew.GetLabels()[gozer.LabelNodeRequest] != "" &&
+		e.ObjectNew.GetLabels()[gozer.LabelRole] == noderequest.RoleNode
 }
 
 // all pools: another tenant may use them now.
@@ -93,10 +127,11 @@ type scope struct {
 	pools        []gozer.NodePool
 	// tenants by their namespaces.
 	tenants map[string]*gozer.Tenant
-	// pods of the pool.
+	// pods of the pool, as the cache has them: they are not to be changed.
 	pods []corev1.Pod
-	// waiting requests may want the room that warm nodes would take.
-	waiting bool
+	// full says that warm nodes were wished for that there was no room for; reserve
+	// fills it.
+	full bool
 }
 
 // Reconcile keeps one pool as warm as it is to be.
@@ -112,6 +147,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.repair(ctx, s); err != nil {
 		return ctrl.Result{}, err
 	}
+	if err := r.label(ctx, s); err != nil {
+		return ctrl.Result{}, err
+	}
 	result := ctrl.Result{}
 	if !plan.Next.IsZero() {
 		result.RequeueAfter = max(time.Second, plan.Next.Sub(r.Now()))
@@ -120,15 +158,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if len(fresh) < len(plan.Make) {
+	if s.full {
 		result.RequeueAfter = lookAgain
 	}
 	r.count(s, len(plan.Make))
-	if wait, err := r.tell(ctx, s, len(fresh) > 0); apierrors.IsConflict(err) {
+	wait, err := r.tell(ctx, s, len(fresh) > 0)
+	if err != nil {
+		r.Nodes.TakeBack(fresh)
+	}
+	switch {
+	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: time.Second}, nil // the cache lags behind our own write
-	} else if err != nil {
+	case err != nil:
 		return ctrl.Result{}, client.IgnoreNotFound(err)
-	} else if wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter) {
+	case wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter):
 		result.RequeueAfter = wait
 	}
 	return result, r.make(ctx, s, fresh)
@@ -161,27 +204,11 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 		}
 	}
 	var pods corev1.PodList
-	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: noderequest.RoleNode, gozer.LabelPool: s.pool.Name}); err != nil {
+	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: noderequest.RoleNode, gozer.LabelPool: s.pool.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	s.pods = pods.Items
-	var err error
-	s.waiting, err = r.anyWaits(ctx, s)
-	return s, err
-}
-
-// anyWaits says whether a request may want the room of a pool that has a bound.
-func (r *Reconciler) anyWaits(ctx context.Context, s *scope) (bool, error) {
-	if s.pool.Spec.MaxNodes == nil {
-		return false, nil
-	}
-	var list gozer.NodeRequestList
-	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(list.Items, func(q gozer.NodeRequest) bool {
-		return q.Status.State == gozer.NodesRequested
-	}), nil
+	return s, nil
 }
 
 // wishes of the pool: its labels, for each tenant whom it serves with them.
@@ -192,7 +219,11 @@ func (r *Reconciler) wishes(s *scope) []nodes.Wish {
 	}
 	var out []nodes.Wish
 	for _, l := range s.pool.Spec.Labels {
-		if l.MinReady == 0 {
+		most := l.MinReady
+		if l.MaxReady != nil {
+			most = *l.MaxReady
+		}
+		if l.MinReady == 0 && most == 0 {
 			continue
 		}
 		for _, namespace := range sorted(s.tenants) {
@@ -200,7 +231,7 @@ func (r *Reconciler) wishes(s *scope) []nodes.Wish {
 				continue
 			}
 			out = append(out, nodes.Wish{Tenant: namespace, Label: l.Name, Template: noderequest.Template(*s.pool, l, r.Nodes.Image),
-				Ready: int(l.MinReady), MaxAge: time.Duration(l.MaxAge) * time.Second})
+				Ready: int(l.MinReady), Most: int(most), MaxAge: time.Duration(l.MaxAge) * time.Second})
 		}
 	}
 	return out

@@ -19,13 +19,22 @@ func launchOf(q *gozer.NodeRequest) naming.Launch {
 	return naming.Launch{Alternative: q.Status.Alternative, Failed: q.Status.FailedLaunches}
 }
 
-// nodesOf a launch, by their place among those asked for.
-func nodesOf(pods []corev1.Pod, l naming.Launch) map[int]*corev1.Pod {
+// nodesOf the request's present launch, by their place among those asked for. Two
+// for one place can come of a cache that was old when a warm node was taken: the
+// one that was noted counts, else the first by name.
+func nodesOf(pods []corev1.Pod, q *gozer.NodeRequest) map[int]*corev1.Pod {
+	noted := func(p *corev1.Pod) bool {
+		return slices.ContainsFunc(q.Status.Nodes, func(n gozer.NodeStatus) bool { return n.Pod == p.Name })
+	}
 	out := map[int]*corev1.Pod{}
 	for i := range pods {
-		n, err := strconv.Atoi(pods[i].Labels[gozer.LabelNode])
-		if err == nil && pods[i].Labels[gozer.LabelLaunch] == l.String() {
-			out[n] = &pods[i]
+		p := &pods[i]
+		n, err := strconv.Atoi(p.Labels[gozer.LabelNode])
+		if err != nil || p.Labels[gozer.LabelLaunch] != launchOf(q).String() {
+			continue
+		}
+		if other := out[n]; other == nil || noted(p) || !noted(other) && p.Name < other.Name {
+			out[n] = p
 		}
 	}
 	return out
@@ -91,12 +100,19 @@ func labels(specs []gozer.NodeSpec) []string {
 	return out
 }
 
-// clear deletes the Pods of launches that failed. Those of the present one, and
-// of one that the cache does not tell of yet, stay.
+// clear deletes the Pods of launches that failed, and those that are one too many
+// for their place. The others of the present launch, and those of one that the
+// cache does not tell of yet, stay.
 func (r *Reconciler) clear(ctx context.Context, s *scope) error {
 	now := launchOf(s.before)
 	return r.deletePods(ctx, s, func(p *corev1.Pod) bool {
 		l, err := naming.ParseLaunch(p.Labels[gozer.LabelLaunch])
-		return err == nil && l.Before(now)
+		return err == nil && (l.Before(now) || l == now && s.surplus(p))
 	})
+}
+
+// surplus says whether another Pod is the node in this one's place.
+func (s *scope) surplus(p *corev1.Pod) bool {
+	n, err := strconv.Atoi(p.Labels[gozer.LabelNode])
+	return err == nil && s.nodes[n] != nil && s.nodes[n].Name != p.Name
 }

@@ -5,6 +5,7 @@ package noderequest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
+	"github.com/gozer-dev/gozer/controllers/hold"
+	"github.com/gozer-dev/gozer/controllers/index"
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/controllers/retry"
 	"github.com/gozer-dev/gozer/internal/convert"
@@ -39,6 +42,8 @@ type Reconciler struct {
 	// Image that the node agent is copied from.
 	Image podspec.Image
 	Key   token.Key
+	// Holds keep the nodes of builds that failed; nil when none are kept.
+	Holds *hold.Reconciler
 	// Relative serves the requests of one priority by where their items stand in
 	// their pipelines, before age (Zuul: relative_priority).
 	Relative bool
@@ -61,7 +66,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(requestOfPod)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.waiting), builder.WithPredicates(nodeGone())).
 		Watches(&gozer.Build{}, handler.EnqueueRequestsFromMapFunc(r.requestsOfBuild), builder.WithPredicates(attemptOver())).
-		Watches(&gozer.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.waiting)).
+		Watches(&gozer.NodePool{}, handler.EnqueueRequestsFromMapFunc(r.waiting), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(retry.Options(workers)).
 		Complete(r)
 }
@@ -108,7 +113,7 @@ func attemptOver() predicate.Predicate {
 
 func (r *Reconciler) requestsOfBuild(ctx context.Context, obj client.Object) []reconcile.Request {
 	notReleased := func(n *gozer.NodeRequest) bool { return n.Status.State != gozer.NodesReleased }
-	return r.requests(ctx, notReleased, client.InNamespace(obj.GetNamespace()), client.MatchingLabels{gozer.LabelBuild: obj.GetName()})
+	return r.requests(ctx, notReleased, client.InNamespace(obj.GetNamespace()), index.By(gozer.LabelBuild, obj.GetName()))
 }
 
 // waiting are the requests that may be served now that something changed.
@@ -123,7 +128,7 @@ func isWaiting(n *gozer.NodeRequest) bool {
 
 func (r *Reconciler) requests(ctx context.Context, want func(*gozer.NodeRequest) bool, opts ...client.ListOption) []reconcile.Request {
 	var list gozer.NodeRequestList
-	if err := r.List(ctx, &list, opts...); err != nil {
+	if err := r.List(ctx, &list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		logf.FromContext(ctx).Error(err, "Cannot list node requests")
 		return nil
 	}
@@ -149,6 +154,9 @@ type scope struct {
 	pools []gozer.NodePool
 	// relative priority with which the request was decided about; decide fills it.
 	relative int32
+	// unseen says that the decision counted nodes that were promised and that
+	// nobody sees yet; decide fills it.
+	unseen bool
 }
 
 // Reconcile moves one request on.
@@ -159,9 +167,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	switch {
 	case s.request.Status.State == gozer.NodesReleased:
-		return ctrl.Result{}, nil
+		return r.leftOver(ctx, s)
 	case s.over():
-		return ctrl.Result{}, r.release(ctx, s)
+		if busy, err := r.cleansUp(ctx, s); err != nil || busy {
+			return ctrl.Result{RequeueAfter: seeAgain}, err
+		}
+		err := r.release(ctx, s)
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: lookAgain}, nil // a Hold is not as the cache shows it
+		}
+		return ctrl.Result{}, err
 	}
 	if err := r.clear(ctx, s); err != nil {
 		return ctrl.Result{}, err
@@ -213,10 +228,10 @@ func (r *Reconciler) gather(ctx context.Context, req ctrl.Request) (*scope, erro
 		s.build = &b
 	}
 	var pods corev1.PodList
-	if err := r.List(ctx, &pods, client.InNamespace(req.Namespace), client.MatchingLabels{gozer.LabelNodeRequest: req.Name}); err != nil {
+	if err := r.List(ctx, &pods, client.InNamespace(req.Namespace), index.By(gozer.LabelNodeRequest, req.Name)); err != nil {
 		return nil, err
 	}
-	s.pods, s.nodes = pods.Items, nodesOf(pods.Items, launchOf(s.request))
+	s.pods, s.nodes = pods.Items, nodesOf(pods.Items, s.request)
 	var pools gozer.NodePoolList
 	if err := r.List(ctx, &pools, client.InNamespace(r.Namespace)); err != nil {
 		return nil, err
@@ -239,6 +254,9 @@ func (s *scope) over() bool {
 // serve assigns the request and makes its Pods, if there is room.
 func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 	d, err := r.decide(ctx, s)
+	if errors.Is(err, errStale) {
+		return ctrl.Result{RequeueAfter: lookAgain}, nil
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -250,21 +268,35 @@ func (r *Reconciler) serve(ctx context.Context, s *scope) (ctrl.Result, error) {
 		return ctrl.Result{}, nil
 	case d.Wait != "":
 		st.State, st.Message = gozer.NodesRequested, d.Wait
-		return ctrl.Result{}, r.giveWay(ctx, d.GiveWay)
+		return s.whileWaiting(), r.giveWay(ctx, d.GiveWay)
 	}
 	if err := r.launch(ctx, s, d); err != nil {
-		r.promised.take(holderOf(s.request))
+		// What was promised stays so: some of its Pods may be there. It asks anew.
 		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 			return ctrl.Result{RequeueAfter: lookAgain}, nil // a warm node went, or is not as the cache shows it
 		}
-		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-			// A quota, or a label that makes no valid Pod: say so and try again. No watch tells of a quota's room.
+		if Refused(err) {
+			// Say so and try again: no watch tells of a quota's room, which others may not need.
+			r.promised.take(holderOf(s.request))
 			st.State, st.Message = gozer.NodesRequested, convert.Cut(err.Error(), 1000)
 			return ctrl.Result{RequeueAfter: retryLaunch}, nil
 		}
 		return ctrl.Result{}, err
 	}
 	return r.follow(s), nil
+}
+
+// Refused says that Kubernetes does not want a Pod: by a quota, or because a
+// label makes no valid one.
+func Refused(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) }
+
+// whileWaiting says when a request that waits for room looks again by itself.
+// The end of a Pod wakes it; that of a promise, whose Pod never came, does not.
+func (s *scope) whileWaiting() ctrl.Result {
+	if s.unseen {
+		return ctrl.Result{RequeueAfter: cacheGrace + time.Second}
+	}
+	return ctrl.Result{}
 }
 
 // noteRelative tells the relative priority with what is told anyway: it changes

@@ -2,7 +2,9 @@ package noderequest
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,11 +28,15 @@ func holderOf(q *gozer.NodeRequest) holder {
 func (r *Reconciler) decide(ctx context.Context, s *scope) (nodes.Decision, error) {
 	r.promised.Lock()
 	defer r.promised.Unlock()
-	delete(r.promised.given, holderOf(s.request)) // it asks anew for what it does not have
+	r.promised.drop(s.request.Namespace, s.request.Name) // it asks anew for what it does not have
 	taken, err := r.taken(ctx, s.pools)
 	if err != nil {
 		return nodes.Decision{}, err
 	}
+	if taken.holders[holderOf(s.request)].count() != len(s.nodes) {
+		return nodes.Decision{}, errStale
+	}
+	s.unseen = taken.unseen
 	requests, err := r.waitingWith(ctx, s, taken.holders)
 	if err != nil {
 		return nodes.Decision{}, err
@@ -48,7 +54,7 @@ func poolsOf(list []gozer.NodePool, of taken) []nodes.Pool {
 	var pools []nodes.Pool
 	for _, p := range list {
 		pool := Pool(p)
-		pool.Used, pool.UsedBy, pool.Idle = of.pools[p.Name], of.tenants[p.Name], of.idle[p.Name]
+		pool.Used, pool.Leaving, pool.UsedBy, pool.Idle = of.pools[p.Name], of.leaving[p.Name], of.tenants[p.Name], of.idle[p.Name]
 		pools = append(pools, pool)
 	}
 	return pools
@@ -69,16 +75,27 @@ func Pool(p gozer.NodePool) nodes.Pool {
 	return pool
 }
 
-// waitingWith lists all requests that wait for nodes, and this one.
-func (r *Reconciler) waitingWith(ctx context.Context, s *scope, have map[holder]int) ([]nodes.Request, error) {
+// errStale is a cache that changed between two looks: another look is due.
+var errStale = errors.New("the nodes of the request are not what they were a moment ago")
+
+// waitingBut lists all requests that wait for nodes, but one.
+func (r *Reconciler) waitingBut(ctx context.Context, but string, have map[holder]held) ([]gozer.NodeRequest, error) {
 	var all gozer.NodeRequestList
 	if err := r.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
+	return slices.DeleteFunc(all.Items, func(n gozer.NodeRequest) bool {
+		return fullName(&n) == but || !isWaiting(&n) || n.DeletionTimestamp != nil || have[holderOf(&n)].count() >= len(convert.NodesAskedFor(&n))
+	}), nil
+}
+
+// waitingWith lists all requests that wait for nodes, and this one.
+func (r *Reconciler) waitingWith(ctx context.Context, s *scope, have map[holder]held) ([]nodes.Request, error) {
 	mine := fullName(s.request)
-	waiting := slices.DeleteFunc(all.Items, func(n gozer.NodeRequest) bool {
-		return fullName(&n) == mine || !isWaiting(&n) || have[holderOf(&n)] >= len(convert.NodesAskedFor(&n))
-	})
+	waiting, err := r.waitingBut(ctx, mine, have)
+	if err != nil {
+		return nil, err
+	}
 	waiting = append(waiting, *s.request)
 	relative, err := r.relative(ctx, waiting)
 	if err != nil {
@@ -96,11 +113,14 @@ func (r *Reconciler) waitingWith(ctx context.Context, s *scope, have map[holder]
 	return requests, nil
 }
 
-// requestOf a request that has some of its nodes already: the first ones, for
-// they are made in order.
-func requestOf(n *gozer.NodeRequest, have int) nodes.Request {
-	q := nodes.Request{Name: fullName(n), Tenant: n.Namespace, Priority: n.Spec.Priority, Since: n.CreationTimestamp.Time, Begun: have > 0}
-	q.Labels = labels(convert.NodesAskedFor(n)[have:])
+// requestOf a request that has some of its nodes already.
+func requestOf(n *gozer.NodeRequest, have held) nodes.Request {
+	q := nodes.Request{Name: fullName(n), Tenant: n.Namespace, Priority: n.Spec.Priority, Since: n.CreationTimestamp.Time, Begun: have.count() > 0}
+	for place, node := range convert.NodesAskedFor(n) {
+		if !have.places[place] {
+			q.Labels = append(q.Labels, node.Label)
+		}
+	}
 	return q
 }
 
@@ -136,14 +156,47 @@ type taken struct {
 	// pools by name: those that nobody may take; and of them those of tenants' requests.
 	pools   map[string]int
 	tenants map[string]map[string]int
-	holders map[holder]int
+	// leaving are those of pools that are being deleted; they count as nothing else
+	// of the pool, and still as the tenant's.
+	leaving map[string]int
+	holders map[holder]held
 	// idle nodes of pools.
 	idle map[string][]nodes.Idle
+	// unseen says that some were promised and cannot be seen.
+	unseen bool
+}
+
+func newTaken() taken {
+	return taken{pools: map[string]int{}, tenants: map[string]map[string]int{}, leaving: map[string]int{}, holders: map[holder]held{}, idle: map[string][]nodes.Idle{}}
+}
+
+// held is what a holder has: nodes of pools, in places among those asked for.
+type held struct {
+	pools  map[string]int
+	places map[int]bool
+}
+
+func (h held) count() int { return len(h.places) }
+
+// hold notes that somebody has a node of a pool.
+func (t *taken) hold(of holder, pool string, place int) {
+	h, ok := t.holders[of]
+	if !ok {
+		h = held{map[string]int{}, map[int]bool{}}
+		t.holders[of] = h
+	}
+	h.pools[pool]++
+	h.places[place] = true
 }
 
 // count a node of a pool for a holder.
 func (t *taken) count(pool string, h holder, n int) {
 	t.pools[pool] += n
+	t.countFor(pool, h, n)
+}
+
+// countFor counts nodes of a pool as those of a holder's tenant.
+func (t *taken) countFor(pool string, h holder, n int) {
 	if t.tenants[pool] == nil {
 		t.tenants[pool] = map[string]int{}
 	}
@@ -153,7 +206,7 @@ func (t *taken) count(pool string, h holder, n int) {
 }
 
 func (r *Reconciler) taken(ctx context.Context, pools []gozer.NodePool) (taken, error) {
-	t := taken{map[string]int{}, map[string]map[string]int{}, map[holder]int{}, map[string][]nodes.Idle{}}
+	t := newTaken()
 	var pods corev1.PodList
 	if err := r.List(ctx, &pods, client.MatchingLabels{gozer.LabelRole: RoleNode}, client.UnsafeDisableDeepCopy); err != nil {
 		return t, err
@@ -162,10 +215,17 @@ func (r *Reconciler) taken(ctx context.Context, pools []gozer.NodePool) (taken, 
 	for n := range pods.Items {
 		p := &pods.Items[n]
 		h, pool := holderOfPod(p), p.Labels[gozer.LabelPool]
-		t.holders[h]++
+		place, err := strconv.Atoi(p.Labels[gozer.LabelNode])
+		if err != nil {
+			place = 0 // a warm one holds itself
+		}
+		t.hold(h, pool, place)
 		label := templates[p.Labels[gozer.LabelTemplate]]
 		switch {
-		case h.request != "" || p.DeletionTimestamp != nil:
+		case p.DeletionTimestamp != nil:
+			t.leaving[pool]++
+			t.countFor(pool, h, 1)
+		case h.request != "":
 			t.count(pool, h, 1)
 		case !r.promised.hasTaken(fullName(p), r.Now()):
 			t.idle[pool] = append(t.idle[pool], nodes.Idle{Name: fullName(p), Tenant: p.Namespace, Label: label, Ready: label != "" && podspec.OfNode(p).Ready})

@@ -13,7 +13,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -100,7 +102,8 @@ func (r *Reconciler) launch(ctx context.Context, s *scope, d nodes.Decision) err
 func (r *Reconciler) launched(s *scope) bool {
 	since := r.Now()
 	for _, pod := range s.nodes {
-		if made := pod.CreationTimestamp.Time; made.Before(since) {
+		// One that was warm is older than the request, and has started long ago.
+		if made := pod.CreationTimestamp.Time; !isWarm(pod) && made.Before(since) {
 			since = made
 		}
 	}
@@ -118,7 +121,7 @@ func (r *Reconciler) pending(s *scope, since time.Time) bool {
 			r.impossible(s, fmt.Sprintf("pool %s lost the label %s", pod.Labels[gozer.LabelPool], node.Label))
 			return false
 		}
-		status := gozer.NodeStatus{Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName, Home: label.Home}
+		status := gozer.NodeStatus{Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName, Home: label.Home, PythonPath: label.PythonPath}
 		owner := client.Object(s.request)
 		if isWarm(pod) {
 			owner, status.Secret = pod, pod.Name
@@ -180,8 +183,14 @@ func (r *Reconciler) pod(s *scope, n int, l labelled) *corev1.Pod {
 	p := r.node(l)
 	p.Namespace, p.Name = q.Namespace, naming.NodePod(q.Name, launchOf(q), n)
 	maps.Copy(p.Labels, s.labels(n))
-	p.Owner, p.Secret, p.Deadline = owner(q)[0], q.Name, int64(build.Deadline(s.build.Spec.Job).Seconds())
+	p.Owner, p.Secret, p.Deadline = owner(q)[0], q.Name, s.deadline(l.pool)
 	return podspec.NodePod(p)
+}
+
+// deadline of a node, in seconds: its job's, and as long as it may be held. A Pod's
+// deadline can be made shorter only, so it must leave the room from the start.
+func (s *scope) deadline(pool gozer.NodePool) int64 {
+	return int64((build.Deadline(s.build) + maxHoldAge(pool)).Seconds())
 }
 
 // node is what all Pods of a label have in common.
@@ -190,6 +199,10 @@ func (r *Reconciler) node(l labelled) podspec.Node {
 		Labels: map[string]string{gozer.LabelRole: RoleNode, gozer.LabelPool: l.pool.Name, gozer.LabelNodeLabel: naming.Label(l.Name)},
 		Gozer:  r.Image, Image: podspec.Image{Name: l.Image, Pull: l.ImagePullPolicy}, User: l.User, Home: l.Home,
 		Resources: l.Resources, NodeSelector: l.NodeSelector, Tolerations: l.Tolerations,
+		Shell: l.Shell, Volumes: volumesOf(l.NodeLabel), Mounts: mountsOf(l.NodeLabel),
+	}
+	for _, e := range l.Env {
+		n.Env = append(n.Env, corev1.EnvVar{Name: e.Name, Value: e.Value})
 	}
 	if l.pool.Spec.QueueName != "" {
 		n.Labels[labelQueue] = l.pool.Spec.QueueName
@@ -205,13 +218,18 @@ func (s *scope) labels(n int) map[string]string {
 	return map[string]string{
 		gozer.LabelNodeRequest: s.request.Name, gozer.LabelLaunch: launchOf(s.request).String(), gozer.LabelNode: strconv.Itoa(n),
 		gozer.LabelBuild: s.request.Spec.Build, gozer.LabelBuildSet: s.build.Spec.BuildSet, gozer.LabelPipeline: s.build.Spec.Pipeline,
+		gozer.LabelNodeState: string(gozer.NodeInUse),
 	}
 }
 
 // release takes the Pods and the Secret away, and with them what the executor
-// of the attempt was given of secrets.
+// of the attempt was given of secrets. Nodes that a Hold wants stay.
 func (r *Reconciler) release(ctx context.Context, s *scope) error {
-	if err := r.deletePods(ctx, s, func(*corev1.Pod) bool { return true }); err != nil {
+	kept, err := r.keep(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := r.deletePods(ctx, s, func(p *corev1.Pod) bool { return !kept[p.UID] }); err != nil {
 		return err
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.request.Namespace, Name: s.request.Name}}
@@ -227,10 +245,28 @@ func (r *Reconciler) release(ctx context.Context, s *scope) error {
 		s.request.Status.Message = ""
 	}
 	s.request.Status.State = gozer.NodesReleased
+	r.promised.forget(s.request.Namespace, s.request.Name)
 	if _, err := patch.Status(ctx, r.Client, s.request, s.before); client.IgnoreNotFound(err) != nil {
 		return err
 	}
 	return nil
+}
+
+// leftOver takes Pods away that were made right before the release, which the cache
+// did not show then. One that is not as it is shown may be a Hold's by now.
+func (r *Reconciler) leftOver(ctx context.Context, s *scope) (ctrl.Result, error) {
+	for n := range s.pods {
+		p := &s.pods[n]
+		if p.Labels[gozer.LabelHold] != "" {
+			continue
+		}
+		if err := DeleteIdle(ctx, r.Client, p); apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: lookAgain}, nil
+		} else if err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	return ctrl.Result{}, nil
 }
 
 func (r *Reconciler) deletePods(ctx context.Context, s *scope, which func(*corev1.Pod) bool) error {

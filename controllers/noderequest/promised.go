@@ -1,6 +1,7 @@
 package noderequest
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +38,20 @@ func (p *promised) take(of holder) {
 	delete(p.given, of)
 }
 
+// forget what a request was given, with any of its launches: it is over.
+func (p *promised) forget(namespace, request string) {
+	p.Lock()
+	defer p.Unlock()
+	p.drop(namespace, request)
+}
+
+// drop is forget for a caller that holds the lock.
+func (p *promised) drop(namespace, request string) {
+	maps.DeleteFunc(p.given, func(of holder, _ promise) bool {
+		return of.request == request && of.namespace == namespace && request != ""
+	})
+}
+
 // hasTaken says whether a warm node is somebody's, though its Pod does not show
 // that yet. The caller holds the lock.
 func (p *promised) hasTaken(pod string, now time.Time) bool {
@@ -52,14 +67,24 @@ func (p *promised) hasTaken(pod string, now time.Time) bool {
 // caller holds the lock.
 func (p *promised) count(t *taken, now time.Time) {
 	for of, x := range p.given {
-		if t.holders[of] >= len(x.pools) || now.Sub(x.at) > cacheGrace {
+		if t.holders[of].count() >= len(x.pools) || now.Sub(x.at) > cacheGrace {
 			delete(p.given, of)
 			continue
 		}
-		// Some of its Pods may be there: those of the first pools, for they are made in order.
-		for _, pool := range x.pools[t.holders[of]:] {
+		// Some of its Pods may be there, of any of the pools: a warm one that it took
+		// is there before those that are made.
+		seen := maps.Clone(t.holders[of].pools)
+		for place, pool := range x.pools {
+			if seen[pool] > 0 {
+				seen[pool]--
+				continue
+			}
 			t.count(pool, of, 1)
+			t.hold(of, pool, place)
+			t.unseen = true
 		}
-		t.holders[of] = len(x.pools)
+		for place := range x.pools {
+			t.holders[of].places[place] = true
+		}
 	}
 }

@@ -5,15 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
-	"github.com/gozer-dev/gozer/controllers/build"
 	"github.com/gozer-dev/gozer/controllers/patch"
 	"github.com/gozer-dev/gozer/internal/naming"
+	"github.com/gozer-dev/gozer/internal/nodes"
 	"github.com/gozer-dev/gozer/internal/podspec"
 )
 
@@ -22,7 +23,8 @@ func isWarm(p *corev1.Pod) bool { return p.Labels[gozer.LabelTemplate] != "" }
 
 // Template of a label's nodes: warm nodes with another one are not what the pool says now.
 func Template(p gozer.NodePool, l gozer.NodeLabel, image podspec.Image) string {
-	l.MinReady, l.MaxAge = 0, 0
+	// How many there are and for how long, and what is said of them only, makes no other Pod.
+	l.MinReady, l.MaxReady, l.MaxAge, l.PythonPath = 0, nil, 0, ""
 	raw, err := json.Marshal([]any{p.Name, p.UID, p.Spec.QueueName, l, image})
 	if err != nil {
 		return "" // nothing of it can fail to be written; and no node has it
@@ -56,7 +58,7 @@ func (r *Reconciler) takeWarm(ctx context.Context, s *scope, names []string) err
 		before := pod.DeepCopy()
 		maps.Copy(pod.Labels, s.labels(n))
 		pod.OwnerReferences = owner(s.request)
-		deadline := int64(build.Deadline(s.build.Spec.Job).Seconds())
+		deadline := s.deadline(poolNamed(s.pools, pod.Labels[gozer.LabelPool]))
 		if pod.Status.StartTime != nil {
 			deadline += int64(r.Now().Sub(pod.Status.StartTime.Time).Seconds()) // Kubernetes counts from its start
 		}
@@ -95,12 +97,8 @@ func DeleteIdle(ctx context.Context, c client.Client, pod *corev1.Pod) error {
 
 // keyOf what fullName names.
 func keyOf(name string) client.ObjectKey {
-	for i := range name {
-		if name[i] == '/' {
-			return client.ObjectKey{Namespace: name[:i], Name: name[i+1:]}
-		}
-	}
-	return client.ObjectKey{Name: name}
+	namespace, name, _ := strings.Cut(name, "/")
+	return client.ObjectKey{Namespace: namespace, Name: name}
 }
 
 // WarmNode is one that is to be made.
@@ -110,24 +108,41 @@ type WarmNode struct {
 	Owner metav1.OwnerReference
 }
 
-// Promise says how many of some warm nodes of a pool there is room for. What it
-// gives counts as the pool's until the Pods can be seen.
-func (r *Reconciler) Promise(ctx context.Context, pool gozer.NodePool, want []WarmNode) (int, error) {
+// Promise says how many of some warm nodes of one of the pools there is room for,
+// besides what requests wait for. What it gives counts as the pool's until the
+// Pods can be seen.
+func (r *Reconciler) Promise(ctx context.Context, pools []gozer.NodePool, pool string, want []WarmNode) (int, error) {
 	r.promised.Lock()
 	defer r.promised.Unlock()
-	t, err := r.taken(ctx, []gozer.NodePool{pool})
+	t, err := r.taken(ctx, pools)
 	if err != nil {
 		return 0, err
 	}
-	if limit := Pool(pool).Max; limit > 0 {
-		room := max(0, limit-t.pools[pool.Name]-len(t.idle[pool.Name]))
+	waiting, err := r.waitingBut(ctx, "", t.holders)
+	if err != nil {
+		return 0, err
+	}
+	requests := make([]nodes.Request, 0, len(waiting))
+	for n := range waiting {
+		requests = append(requests, requestOf(&waiting[n], t.holders[holderOf(&waiting[n])]))
+	}
+	if room := nodes.Room(requests, poolsOf(pools, t), pool); room >= 0 {
 		want = want[:min(room, len(want))]
 	}
 	for _, w := range want {
-		r.promised.give(holder{namespace: w.Namespace, pod: w.Name}, []string{pool.Name}, nil, r.Now())
+		r.promised.give(w.holder(), []string{pool}, nil, r.Now())
 	}
 	return len(want), nil
 }
+
+// TakeBack what was promised to nodes that are not made after all.
+func (r *Reconciler) TakeBack(want []WarmNode) {
+	for _, w := range want {
+		r.promised.take(w.holder())
+	}
+}
+
+func (w WarmNode) holder() holder { return holder{namespace: w.Namespace, pod: w.Name} }
 
 // MakeWarm makes a node that waits. Its keys follow from its Pod's identity, so
 // the Pod comes first; its Secret goes with it.
@@ -138,6 +153,7 @@ func (r *Reconciler) MakeWarm(ctx context.Context, pool gozer.NodePool, w WarmNo
 	}
 	n := r.node(l)
 	n.Namespace, n.Name, n.Owner, n.Secret = w.Namespace, w.Name, w.Owner, w.Name
+	n.Labels[gozer.LabelNodeState] = string(gozer.NodeBuilding)
 	n.Labels[gozer.LabelTemplate] = Template(pool, l.NodeLabel, r.Image)
 	pod := podspec.NodePod(n)
 	if err := r.Create(ctx, pod); err != nil {
@@ -153,10 +169,8 @@ func (r *Reconciler) GiveWarmKeys(ctx context.Context, pod *corev1.Pod) error {
 		return err
 	}
 	return patch.Create(ctx, r.Client, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, OwnerReferences: []metav1.OwnerReference{
-			{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID},
-		}},
-		Immutable: ptr(true),
+		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, OwnerReferences: podOwner(pod)},
+		Immutable:  ptr(true),
 		Data: map[string][]byte{
 			podspec.KeyHostKey: k.hostPrivate, podspec.KeyAuthorizedKey: []byte(k.clientPublic + "\n"), podspec.KeyClientKey: k.clientPrivate,
 		},

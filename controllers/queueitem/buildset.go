@@ -55,12 +55,16 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(p.jobs, func(j *jobgraph.Job) bool { return len(j.Requires) > 0 }) {
+		b.Spec.ItemsAhead, b.Labels[gozer.LabelRequires] = s.itemsAhead(), "true"
+	}
 	jobs := jobgraph.InOrder(p.jobs)
 	builds := make([]*gozer.Build, len(jobs))
 	for n, j := range jobs {
 		if builds[n], err = s.build(b, j, p); err != nil {
 			return err
 		}
+		builds[n].Spec.MayPause = jobgraph.HasChildren(p.jobs, j)
 	}
 	old := reused(jobs, builds, earlier)
 	for n, j := range jobs {
@@ -80,6 +84,23 @@ func (r *Reconciler) create(ctx context.Context, s *scope, p *prepared) error {
 	}
 	logf.FromContext(ctx).Info("Buildset created", "item", s.item.Name, "buildset", b.Name, "jobs", len(p.jobs))
 	return nil
+}
+
+// maxAhead is how many items ahead a buildset can name.
+const maxAhead = 1024
+
+// itemsAhead are those on which the item stands, the nearest first.
+func (s *scope) itemsAhead() []gozer.ItemAhead {
+	var out []gozer.ItemAhead
+	for e := s.entry; e.Ahead != "" && len(out) < maxAhead; {
+		out = append(out, gozer.ItemAhead{Item: e.Ahead, Epoch: e.AheadEpoch})
+		n := slices.IndexFunc(s.entries, func(x gozer.QueueEntry) bool { return x.Item == e.Ahead })
+		if n < 0 {
+			break
+		}
+		e = s.entries[n]
+	}
+	return out
 }
 
 // retryFailed is how often a job's failure does not count. Only votes count anyway.
@@ -145,7 +166,7 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.B
 	}
 	labels := map[string]string{gozer.LabelBuildSet: b.Name, gozer.LabelItem: b.Spec.Item,
 		gozer.LabelPipeline: b.Spec.Pipeline, gozer.LabelJob: naming.Label(j.Name)}
-	if len(frozen.Semaphores) > 0 {
+	if convert.NeedsSemaphores(frozen) {
 		labels[gozer.LabelSemaphores] = "true"
 	}
 	if s.alternative {
@@ -158,8 +179,17 @@ func (s *scope) build(b *gozer.BuildSet, j *jobgraph.Job, p *prepared) (*gozer.B
 			Annotations:     map[string]string{gozer.AnnotationChange: convert.PatchsetName(own)},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.item, gozer.GroupVersion.WithKind("QueueItem"))},
 		},
-		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Job: frozen, Inputs: inputs, RetryFailed: s.retryFailed(j)},
+		Spec: gozer.BuildSpec{BuildSet: b.Name, Item: b.Spec.Item, Pipeline: b.Spec.Pipeline, Change: own, Others: others(j), Job: frozen, Inputs: inputs, RetryFailed: s.retryFailed(j)},
 	}, nil
+}
+
+// others are further changes of the item that a job is for.
+func others(j *jobgraph.Job) []int32 {
+	var out []int32
+	for _, n := range j.Others {
+		out = append(out, int32(n)) //nolint:gosec // an index of at most 64 changes
+	}
+	return out
 }
 
 // commitAt is the commit from which a playbook or its roles are taken. Trusted

@@ -180,7 +180,9 @@ func (r *Reconciler) ready(ctx context.Context, s *scope) (*gozer.ItemMerge, err
 		return nil, err
 	}
 	if made := r.early.get(client.ObjectKeyFromObject(s.item), s.entry.Epoch); made != nil {
-		// Others may stand on it already: it stays what it is.
+		// Others may stand on it already: it stays what it is. Its builds get the names
+		// that they had, so they are made of the same.
+		s.pipeline = made.pipeline
 		return made.prepared.merge, r.create(ctx, s, made.prepared)
 	}
 	p, err := r.prepare(ctx, s)

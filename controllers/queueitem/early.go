@@ -31,6 +31,8 @@ type early struct {
 type earlyState struct {
 	epoch    int32
 	prepared *prepared
+	// pipeline as it was when the jobs were frozen.
+	pipeline gozer.Pipeline
 	steps    []gozer.MergeStep
 }
 
@@ -68,7 +70,7 @@ func (e *early) source() source.Source {
 // tellBehind tells those behind an item that its state is made.
 func (r *Reconciler) tellBehind(ctx context.Context, s *scope, p *prepared) {
 	key := client.ObjectKeyFromObject(s.item)
-	r.early.put(key, &earlyState{epoch: s.entry.Epoch, prepared: p, steps: s.steps()})
+	r.early.put(key, &earlyState{epoch: s.entry.Epoch, prepared: p, pipeline: s.pipeline, steps: s.steps()})
 	for _, e := range s.entries {
 		if e.Ahead != s.item.Name || e.AheadEpoch != s.entry.Epoch || !e.Active || e.Halted {
 			continue

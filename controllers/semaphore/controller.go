@@ -9,6 +9,7 @@ package semaphore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -39,6 +40,8 @@ type Reconciler struct {
 	Live client.Reader
 	// Namespace of the operator, where global Semaphores are.
 	Namespace string
+	// Undefined is how many semaphores a tenant may have that nobody defined.
+	Undefined int
 	Now       func() time.Time
 
 	// counts are Semaphores of which only the number of those who wait changed.
@@ -49,6 +52,8 @@ const (
 	lookAgain = 20 * time.Millisecond
 	// tellWaiting is how long people may wait to see how many builds wait.
 	tellWaiting = time.Second
+	// lookForTenant is how often it is looked whether there is a Tenant again.
+	lookForTenant = 10 * time.Second
 )
 
 // SetupWithManager registers the controller.
@@ -75,7 +80,8 @@ func buildMoved() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok1 := e.ObjectOld.(*gozer.Build)
 			after, ok2 := e.ObjectNew.(*gozer.Build)
-			return ok1 && ok2 && needs(after) && (before.Status.Phase != after.Status.Phase || before.Status.Result != after.Status.Result)
+			return ok1 && ok2 && needs(after) && (before.Status.Phase != after.Status.Phase || before.Status.Result != after.Status.Result ||
+				before.Status.Attempt != after.Status.Attempt || before.Annotations[gozer.AnnotationPlaybook] != after.Annotations[gozer.AnnotationPlaybook])
 		},
 	}
 }
@@ -120,24 +126,31 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	notMade := r.makeMissing(ctx, s)
+	errs := r.makeMissing(ctx, s)
 	decided := semaphore.Decide(s.now, s.builds)
-	result := ctrl.Result{RequeueAfter: s.again}
-	// In this order, and not beyond one that cannot be written: see internal/semaphore.
+	// In this order, and a build gets nothing beyond one that cannot be written: see
+	// internal/semaphore. Others are not held up by it.
+	without := map[string]bool{}
 	for _, k := range slices.SortedFunc(maps.Keys(decided), semaphore.Compare) {
-		wait, err := r.write(ctx, s, k, decided[k])
-		if apierrors.IsConflict(err) {
-			// The cache lags behind our own write, or somebody changed the maximum.
-			return ctrl.Result{RequeueAfter: lookAgain}, nil
-		}
-		if client.IgnoreNotFound(err) != nil {
-			return ctrl.Result{}, err
-		}
-		if wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter) {
-			result.RequeueAfter = wait
+		d := decided[k].Withheld(s.now[k], without)
+		wait, err := r.write(ctx, s, k, d)
+		switch {
+		case apierrors.IsConflict(err):
+			// The cache lags behind our own write, or somebody changed the maximum:
+			// what was decided may be wrong as a whole.
+			return ctrl.Result{RequeueAfter: lookAgain}, errors.Join(errs...)
+		case err != nil:
+			for _, b := range d.Given(s.now[k]) {
+				without[b] = true
+			}
+			if !apierrors.IsNotFound(err) {
+				errs = append(errs, fmt.Errorf("semaphore %s of %s: %w", k.Name, k.Scope, err))
+			}
+		case wait > 0:
+			s.come(wait)
 		}
 	}
-	return result, notMade
+	return ctrl.Result{RequeueAfter: s.again}, errors.Join(errs...)
 }
 
 // write makes a Semaphore be as it was decided; wait is how long that may take yet.
@@ -153,16 +166,4 @@ func (r *Reconciler) write(ctx context.Context, s *scope, k semaphore.Key, d sem
 	r.counts.Done(client.ObjectKeyFromObject(sem))
 	_, err = patch.Status(ctx, r.Client, sem, before, patch.Lock)
 	return 0, err
-}
-
-// makeMissing makes the Semaphores that nobody defined: they have room for one, and
-// are decided about when they can be seen. A global one is the operator's to define:
-// without it, nobody gets on. What cannot be made, for example in a namespace that
-// is being deleted, is in no other's way.
-func (r *Reconciler) makeMissing(ctx context.Context, s *scope) error {
-	var errs []error
-	for _, sem := range s.missing {
-		errs = append(errs, patch.Create(ctx, r.Client, sem))
-	}
-	return errors.Join(errs...)
 }

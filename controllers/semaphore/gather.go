@@ -8,13 +8,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
 	"github.com/gozer-dev/gozer/controllers/build"
 	"github.com/gozer-dev/gozer/internal/convert"
+	"github.com/gozer-dev/gozer/internal/naming"
 	"github.com/gozer-dev/gozer/internal/semaphore"
 )
 
@@ -25,17 +24,27 @@ type scope struct {
 	builds  []semaphore.Build
 	// items of builds, by the builds' full names.
 	items map[string]string
-	// missing are Semaphores that builds need and nobody has made.
-	missing []*gozer.Semaphore
-	// again is when an executor that is killed is gone for sure; 0 without any.
+	// undefined are those that nobody defined, with whether they exist; names is
+	// what jobs call them.
+	undefined map[semaphore.Key]bool
+	names     map[semaphore.Key]string
+	// again is when to decide anew though nothing happens; 0 is never.
 	again time.Duration
+}
+
+// come says that it is to be decided anew after a time.
+func (s *scope) come(after time.Duration) {
+	if s.again == 0 || after < s.again {
+		s.again = after
+	}
 }
 
 // fullName of a build.
 func fullName(tenant, build string) string { return tenant + "/" + build }
 
 func (r *Reconciler) gather(ctx context.Context) (*scope, error) {
-	s := &scope{objects: map[semaphore.Key]*gozer.Semaphore{}, now: map[semaphore.Key]semaphore.Semaphore{}, items: map[string]string{}}
+	s := &scope{objects: map[semaphore.Key]*gozer.Semaphore{}, now: map[semaphore.Key]semaphore.Semaphore{}, items: map[string]string{},
+		undefined: map[semaphore.Key]bool{}, names: map[semaphore.Key]string{}}
 	var list gozer.SemaphoreList
 	if err := r.List(ctx, &list); err != nil {
 		return nil, err
@@ -54,6 +63,9 @@ func (r *Reconciler) gather(ctx context.Context) (*scope, error) {
 			s.items[name] = h.Item
 		}
 		s.objects[k], s.now[k] = o, sem
+		if o.Labels[gozer.LabelUndefined] != "" {
+			s.undefined[k] = true
+		}
 	}
 	if err := r.gatherBuilds(ctx, s, held); err != nil {
 		return nil, err
@@ -77,8 +89,14 @@ func (r *Reconciler) gatherBuilds(ctx context.Context, s *scope, held map[string
 	for i := range list.Items {
 		b := &list.Items[i]
 		name := fullName(b.Namespace, b.Name)
+		if b.Status.Result != "" {
+			continue
+		}
+		if err := r.gatherPlaybook(ctx, s, b, places, held[name]); err != nil {
+			return err
+		}
 		waits := b.Status.Phase == gozer.BuildSemaphores
-		if b.Status.Result != "" || !waits && !b.Status.SemaphoresHeld && held[name] == nil {
+		if !waits && !b.Status.SemaphoresHeld && held[name] == nil {
 			continue
 		}
 		delete(held, name)
@@ -90,34 +108,56 @@ func (r *Reconciler) gatherBuilds(ctx context.Context, s *scope, held map[string
 			}
 		}
 		s.builds, s.items[name] = append(s.builds, out), b.Spec.Item
-		if err := r.gatherMissing(ctx, s, b, out.Needs); err != nil {
-			return err
-		}
+		s.gatherMissing(b.Spec.Job.Semaphores, out.Needs)
 	}
 	return nil
 }
 
-// gatherMissing are the Semaphores of a build that are to be made.
-func (r *Reconciler) gatherMissing(ctx context.Context, s *scope, b *gozer.Build, needs []semaphore.Key) error {
-	for n, k := range needs {
-		j := b.Spec.Job.Semaphores[n]
-		there := s.objects[k] != nil || j.Global || slices.ContainsFunc(s.missing, func(m *gozer.Semaphore) bool { return m.Namespace == k.Scope && m.Name == k.Name })
-		if there {
-			continue
-		}
-		var tenants gozer.TenantList
-		if err := r.List(ctx, &tenants, client.InNamespace(b.Namespace)); err != nil {
+// gatherPlaybook adds what a playbook of a build needs: apart from what the job
+// needs, for it is asked for at another time.
+func (r *Reconciler) gatherPlaybook(ctx context.Context, s *scope, b *gozer.Build, places *places, held []semaphore.Key) error {
+	asked, err := build.AskedBy(b)
+	if err != nil || len(asked.Names) == 0 {
+		return nil //nolint:nilerr // what nobody can read asks for nothing, and stops nobody else
+	}
+	of := convert.OfPlaybook(b, asked.Names)
+	out := semaphore.Build{Name: fullName(b.Namespace, b.Name), Holds: asked.Held}
+	for _, j := range of {
+		out.Needs = append(out.Needs, convert.SemaphoreKey(b.Namespace, r.Namespace, j))
+	}
+	if asked.Attempt != b.Status.Attempt {
+		// Its executor is killed; what it was doing may still go on.
+		runs, err := r.attemptRuns(ctx, s, b, asked.Attempt)
+		if err != nil || !runs {
 			return err
 		}
-		sem := &gozer.Semaphore{ObjectMeta: metav1.ObjectMeta{Namespace: k.Scope, Name: k.Name}, Spec: convert.SemaphoreSpec(j.Name, 1)}
-		if t := slices.IndexFunc(tenants.Items, func(t gozer.Tenant) bool { return t.Status.Layout != nil }); t >= 0 {
-			if err := ctrl.SetControllerReference(&tenants.Items[t], sem, r.Scheme()); err != nil {
-				return err
-			}
-		}
-		s.missing = append(s.missing, sem)
+		out.Needs = slices.DeleteFunc(out.Needs, func(k semaphore.Key) bool { return !slices.Contains(held, k) })
+		s.builds, s.items[out.Name] = append(s.builds, out), b.Spec.Item
+		return nil
 	}
+	if out.Place, err = places.of(ctx, b); err != nil {
+		return err
+	}
+	s.builds, s.items[out.Name] = append(s.builds, out), b.Spec.Item
+	s.gatherMissing(of, out.Needs)
 	return nil
+}
+
+// attemptRuns says whether the executor of an attempt may still do something.
+func (r *Reconciler) attemptRuns(ctx context.Context, s *scope, b *gozer.Build, attempt int32) (bool, error) {
+	var p corev1.Pod
+	err := r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: naming.ExecutorPod(b.Name, attempt)}, &p)
+	return err == nil && s.mayRun(&p, r.Now()), client.IgnoreNotFound(err)
+}
+
+// gatherMissing notes which of a build's semaphores are not there, and may be made.
+// A global one is the operator's to define: without it, nobody gets on.
+func (s *scope) gatherMissing(of []gozer.JobSemaphore, needs []semaphore.Key) {
+	for n, k := range needs {
+		if j := of[n]; s.objects[k] == nil && !j.Global {
+			s.undefined[k], s.names[k] = false, j.Name
+		}
+	}
 }
 
 // gatherEnding looks after a holder that is over. What its executor was doing may
@@ -139,21 +179,26 @@ func (r *Reconciler) gatherEnding(ctx context.Context, s *scope, name string, ke
 		return err
 	}
 	for i := range pods.Items {
-		p := &pods.Items[i]
-		left := time.Duration(0)
-		if p.DeletionTimestamp != nil {
-			left = p.DeletionTimestamp.Sub(r.Now())
-		}
-		switch {
-		case ended(p) || p.DeletionTimestamp != nil && left <= 0:
-			continue
-		case left > 0 && (s.again == 0 || left < s.again):
-			s.again = left
-		}
-		runs = true
+		runs = s.mayRun(&pods.Items[i], r.Now()) || runs
 	}
 	if runs {
 		s.builds = append(s.builds, semaphore.Build{Name: name, Needs: keys, Holds: true})
 	}
 	return nil
+}
+
+// mayRun says whether an executor may still do something: it has not ended, and its
+// time to end is not over. It is looked again when that is.
+func (s *scope) mayRun(p *corev1.Pod, now time.Time) bool {
+	if ended(p) {
+		return false
+	}
+	if p.DeletionTimestamp == nil {
+		return true
+	}
+	left := p.DeletionTimestamp.Sub(now)
+	if left > 0 {
+		s.come(left)
+	}
+	return left > 0
 }

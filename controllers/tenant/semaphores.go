@@ -64,10 +64,11 @@ func (r *Reconciler) undefine(ctx context.Context, s *gozer.Semaphore) error {
 			return nil
 		}
 		return err
-	case s.Spec.Max == 1:
+	case s.Spec.Max == 1 && s.Labels[gozer.LabelUndefined] != "":
 		return nil
 	}
 	s.Spec.Max = 1
+	metav1.SetMetaDataLabel(&s.ObjectMeta, gozer.LabelUndefined, "true")
 	return r.Update(ctx, s)
 }
 
@@ -87,10 +88,11 @@ func (r *Reconciler) applySemaphore(ctx context.Context, t *gozer.Tenant, want *
 		return err
 	case !metav1.IsControlledBy(&s, t):
 		return errSemaphoreByHand
-	case equality.Semantic.DeepEqual(s.Spec, spec):
+	case equality.Semantic.DeepEqual(s.Spec, spec) && s.Labels[gozer.LabelUndefined] == "":
 		return nil
 	}
 	s.Spec = spec
+	delete(s.Labels, gozer.LabelUndefined)
 	return r.Update(ctx, &s)
 }
 
