@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -17,6 +18,8 @@ type allFlags struct {
 	manager                            managerFlags
 	limits                             limitFlags
 	mergerDataDir, mergerBind, webBind string
+	fingerBind                         string
+	pages                              pageFlags
 }
 
 func allCommand() *cobra.Command {
@@ -35,6 +38,8 @@ func (f *allFlags) add(fs *pflag.FlagSet) {
 	f.limits.add(fs)
 	fs.StringVar(&f.mergerDataDir, "merger-data-dir", "/var/lib/gozer-merger", "directory of the mirrors")
 	fs.StringVar(&f.mergerBind, "merger-bind", ":8443", "address that builds fetch from, with TLS")
+	f.pages.add(fs)
+	fs.StringVar(&f.fingerBind, "finger-bind", "", "address for finger; it is not answered when empty")
 	fs.StringVar(&f.webBind, "web-bind", ":8090", "address for webhooks and pages")
 }
 
@@ -50,7 +55,8 @@ func runAll(ctx context.Context, f allFlags, reg prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
-	pages, err := webHandler(in, managerURL)
+	f.pages.origins = append(originsOf(f.manager.webURL), f.pages.origins...)
+	pages, err := webHandler(in, managerURL, f.pages)
 	if err != nil {
 		return err
 	}
@@ -66,7 +72,19 @@ func runAll(ctx context.Context, f allFlags, reg prometheus.Registerer) error {
 	g.Go(func() error { return manage(ctx, in, f.manager, m.service, m.self.AuthorityPEM()) })
 	g.Go(func() error { return m.run(ctx, f.mergerBind, nil) })
 	g.Go(func() error { return serve(ctx, f.webBind, pages, in.log) })
+	if f.fingerBind != "" {
+		g.Go(func() error { return serveFinger(ctx, in, managerURL, f.fingerBind) })
+	}
 	return g.Wait()
+}
+
+// originsOf is the host whose pages people look at, which a proxy may have replaced
+// in what arrives here.
+func originsOf(webURL string) []string {
+	if u, err := url.Parse(webURL); err == nil && u.Host != "" {
+		return []string{u.Host}
+	}
+	return nil
 }
 
 // ownURL is where this process reaches a server of its own.

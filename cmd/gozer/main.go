@@ -1,5 +1,5 @@
-// Command gozer has a subcommand for every role, and `return` for scripts of jobs: manager, web and merger are
-// long-running, and all is the three in one process; executor and node run inside
+// Command gozer has a subcommand for every role, and `return` for scripts of jobs: manager, web, merger
+// and finger are long-running, and all is the first three in one process; executor and node run inside
 // the Pods of builds.
 package main
 
@@ -43,7 +43,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(managerCommand(), webCommand(), mergerCommand(), allCommand(), executorCommand(), nodeCommand(), returnCommand())
+	root.AddCommand(managerCommand(), webCommand(), mergerCommand(), fingerCommand(), allCommand(), executorCommand(), nodeCommand(), returnCommand())
 	return root
 }
 

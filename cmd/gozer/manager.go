@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/rest"
@@ -40,10 +41,11 @@ import (
 )
 
 type managerFlags struct {
-	image, ansibleImage, imagePullPolicy, mergerURL, managerURL, webURL string
-	dataDir, apiBind, healthBind, metricsBind                           string
-	itemTTL, eventTTL                                                   time.Duration
-	relativePriority                                                    bool
+	image, ansibleImage, imagePullPolicy, workLimit, mergerURL, managerURL, webURL string
+	dataDir, apiBind, healthBind, metricsBind                                      string
+	itemTTL, eventTTL                                                              time.Duration
+	relativePriority                                                               bool
+	logs                                                                           logFlags
 }
 
 func managerCommand() *cobra.Command {
@@ -63,6 +65,7 @@ func managerCommand() *cobra.Command {
 func (f *managerFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.image, "image", "", "image of executors and of the node agent: Gozer's own")
 	fs.StringVar(&f.ansibleImage, "ansible-image", "", "image that runs playbooks of Ansible: Gozer's own with Ansible")
+	fs.StringVar(&f.workLimit, "work-limit", "0", "what the work directory of a build may take, e.g. 2Gi; 0 is no limit")
 	fs.StringVar(&f.imagePullPolicy, "image-pull-policy", "IfNotPresent", "when to pull those images")
 	fs.StringVar(&f.mergerURL, "merger-url", "https://gozer-merger:8080", "the merger, as the manager and build Pods reach it")
 	fs.StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "this manager, as build Pods reach it")
@@ -73,14 +76,11 @@ func (f *managerFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.metricsBind, "metrics-bind", ":8082", "address of /metrics; 0 for none")
 	fs.DurationVar(&f.itemTTL, "item-ttl", time.Hour, "how long finished items are kept in Kubernetes")
 	fs.DurationVar(&f.eventTTL, "event-ttl", time.Hour, "how long events that were dealt with are kept in Kubernetes")
+	f.logs.add(fs)
 	fs.BoolVar(&f.relativePriority, "relative-priority", false, "where nodes are scarce, serve builds of one precedence by where their changes stand: by place in the queue of a gate, elsewhere projects with few changes first")
 }
 
-// Bounds on what logs may take.
 const (
-	maxLogTotal = 8 << 30
-	maxLogAge   = 30 * 24 * time.Hour
-	logSweep    = time.Hour
 	// Builds are remembered longer than their logs.
 	maxHistoryAge = 365 * 24 * time.Hour
 	historySweep  = 24 * time.Hour
@@ -111,7 +111,11 @@ func manage(ctx context.Context, in installation, f managerFlags, mergers merger
 	case f.ansibleImage == "":
 		return fmt.Errorf("--ansible-image is needed: playbooks of Ansible run in it")
 	}
-	logs, err := logstore.Open(filepath.Join(f.dataDir, "logs"), logstore.Options{MaxTotalBytes: maxLogTotal, MaxAge: maxLogAge})
+	workLimit, err := workDirLimit(f.workLimit)
+	if err != nil {
+		return fmt.Errorf("--work-limit: %w", err)
+	}
+	logs, err := openLogs(ctx, f.dataDir, f.logs)
 	if err != nil {
 		return err
 	}
@@ -128,11 +132,11 @@ func manage(ctx context.Context, in installation, f managerFlags, mergers merger
 	loader := &configsource.Loader{Merger: mergers, Hosts: registry}
 	keys := projectkeys.New(mgr.GetClient(), in.namespace)
 	err = controllers.Setup(mgr, controllers.Options{
-		Namespace: in.namespace, Key: in.key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs}, Keys: keys,
+		Namespace: in.namespace, Key: in.key, Hosts: registry, Merger: mergers, Loader: loader, History: past, Logs: logStore{logs.live}, Keys: keys,
 		Build: build.Settings{
 			Image:     podspec.Image{Name: f.image, Pull: corev1.PullPolicy(f.imagePullPolicy)},
 			Ansible:   podspec.Image{Name: f.ansibleImage, Pull: corev1.PullPolicy(f.imagePullPolicy)},
-			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL, MergerAuthority: authority,
+			MergerURL: f.mergerURL, ManagerURL: f.managerURL, WebURL: f.webURL, MergerAuthority: authority, WorkLimit: workLimit,
 		},
 		ItemTTL: f.itemTTL, EventTTL: f.eventTTL, RelativePriority: f.relativePriority,
 	})
@@ -140,24 +144,33 @@ func manage(ctx context.Context, in installation, f managerFlags, mergers merger
 		return err
 	}
 	go prune(ctx, past, in.log)
-	go logs.SweepEvery(ctx, logSweep, func(format string, args ...any) { in.log.Info(fmt.Sprintf(format, args...)) })
+	logs.start(ctx, func(format string, args ...any) { in.log.Info(fmt.Sprintf(format, args...)) })
 	projects := projectkeys.Finder{Reader: mgr.GetClient(), Namespace: in.namespace}
 	api := managerAPI(managerapi.Options{
-		Logs: logs, History: past, Key: in.key, Log: logr.FromSlogHandler(in.log.Handler()),
+		Logs: logs.live, Archive: logs.kept, History: past, Key: in.key, Log: logr.FromSlogHandler(in.log.Handler()),
 		ConfigErrors: func(ctx context.Context, tenant string) ([]confview.ErrorRecord, error) {
 			return loader.Errors(ctx, mgr.GetClient(), tenant)
 		},
-	}, mgr.GetClient(), keys, projects)
+	}, mgr.GetClient(), build.Semaphores{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Operator: in.namespace}, keys, projects)
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return serve(ctx, f.apiBind, api, in.log) })); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
 }
 
+// workDirLimit is in bytes; nil is none.
+func workDirLimit(text string) (*resource.Quantity, error) {
+	q, err := resource.ParseQuantity(text)
+	if err != nil || q.IsZero() {
+		return nil, err
+	}
+	return &q, nil
+}
+
 // Requests that the manager may make of the API server, a second.
 const (
-	apiQPS   = 200
-	apiBurst = 400
+	apiQPS   = 1000
+	apiBurst = 2000
 )
 
 func newManager(healthBind, metricsBind string) (ctrl.Manager, error) {
@@ -178,8 +191,9 @@ func newManager(healthBind, metricsBind string) (ctrl.Manager, error) {
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: s,
-		// Secrets are never cached, and of Pods only those of builds.
-		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
+		// Secrets are never cached, and of Pods only those of builds. Who set which
+		// field is of no use here, and half of an object.
+		Cache: cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
 		}},
 		Client:                 client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},

@@ -2,24 +2,33 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"github.com/spf13/pflag"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/gozer-dev/gozer/internal/convert"
 	"github.com/gozer-dev/gozer/internal/hosts"
 	"github.com/gozer-dev/gozer/internal/intake"
-	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/web"
 )
 
 type webFlags struct {
 	installation     installationFlags
 	managerURL, bind string
+	pages            pageFlags
+}
+
+// pageFlags are what the role is asked for by people.
+type pageFlags struct {
+	origins  []string
+	maxOfOne int
+}
+
+func (f *pageFlags) add(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&f.origins, "origin", nil, "hosts whose pages may open console streams, besides the host that is asked; * stands for anything")
+	fs.IntVar(&f.maxOfOne, "followers-per-address", 100, "how many logs one address may follow at once; below 0 is no limit")
 }
 
 func webCommand() *cobra.Command {
@@ -31,6 +40,7 @@ func webCommand() *cobra.Command {
 	f.installation.add(c.Flags())
 	c.Flags().StringVar(&f.managerURL, "manager-url", "http://gozer-manager:8080", "the manager, which keeps logs and history")
 	c.Flags().StringVar(&f.bind, "bind", ":8080", "address to listen on")
+	f.pages.add(c.Flags())
 	return c
 }
 
@@ -39,14 +49,14 @@ func runWeb(ctx context.Context, f webFlags) error {
 	if err != nil {
 		return err
 	}
-	h, err := webHandler(in, f.managerURL)
+	h, err := webHandler(in, f.managerURL, f.pages)
 	if err != nil {
 		return err
 	}
 	return serve(ctx, f.bind, h, in.log)
 }
 
-func webHandler(in installation, managerURL string) (http.Handler, error) {
+func webHandler(in installation, managerURL string, f pageFlags) (http.Handler, error) {
 	api, err := plainClient()
 	if err != nil {
 		return nil, err
@@ -54,23 +64,8 @@ func webHandler(in installation, managerURL string) (http.Handler, error) {
 	return web.New(web.Options{
 		Intake: &intake.Handler{
 			Connections: &hosts.Registry{Reader: api, Namespace: in.namespace, Now: time.Now},
-			Store:       eventStore{api, in.namespace}, Log: logf.Log.WithName("intake"), Now: time.Now,
+			Store:       intake.Cluster{Client: api, Namespace: in.namespace}, Log: logf.Log.WithName("intake"), Now: time.Now,
 		},
-		ManagerURL: managerURL, Key: in.key, Log: logf.Log.WithName("web"),
+		ManagerURL: managerURL, Origins: f.origins, MaxOfOne: f.maxOfOne, Key: in.key, Log: logf.Log.WithName("web"),
 	})
-}
-
-// eventStore makes events durable as TriggerEvents.
-type eventStore struct {
-	client    client.Client
-	namespace string
-}
-
-// Save implements intake.Store.
-func (s eventStore) Save(ctx context.Context, e model.TriggerEvent, delivery string) error {
-	obj := convert.TriggerEventObject(s.namespace, e, delivery)
-	if err := s.client.Create(ctx, obj); client.IgnoreAlreadyExists(err) != nil {
-		return fmt.Errorf("TriggerEvent %s: %w", e.Name, err)
-	}
-	return nil
 }

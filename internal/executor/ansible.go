@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,10 +69,7 @@ func (b *build) startAnsible(ctx context.Context) *problem {
 			return &problem{model.Retry, err}
 		}
 	}
-	for _, phase := range []struct {
-		name  string
-		steps []step
-	}{{phasePre, b.plan.preRun}, {phaseRun, b.plan.run}, {phasePost, b.plan.after}} {
+	for _, phase := range b.inPhases() {
 		for n, st := range phase.steps {
 			if !st.playbook.Ansible() {
 				continue
@@ -110,7 +108,7 @@ func (b *build) writeCommon(context.Context) error {
 // withZuul are the variables for people: the inventory that base jobs log.
 func (b *build) withZuul() map[string]ansible.Vars {
 	all := ansible.Squash(b.ansible.hosts, b.ansible.job)
-	all[ansible.Localhost]["zuul"] = b.zuulVars()
+	all[ansible.Localhost]["zuul"] = ansible.Text{Value: b.zuulVars()}
 	return all
 }
 
@@ -127,7 +125,7 @@ func (b *build) writeInventory(path string, i ansible.Inventory) error {
 func hostOf(n buildspec.Node) ansible.Host {
 	return ansible.Host{Name: n.Name, Groups: n.Groups, Connection: ansible.Vars{
 		"ansible_host": n.Address, "ansible_port": int64(n.Port), "ansible_user": n.User, "ansible_connection": "ssh",
-		"ansible_python_interpreter": "auto",
+		"ansible_python_interpreter": cmp.Or(n.Python, "auto"),
 		"nodepool": map[string]any{
 			"label": n.Label, "interface_ip": n.Address, "private_ipv4": n.Address, "public_ipv4": n.Address, "public_ipv6": "",
 			"provider": "kubernetes", "cloud": "kubernetes", "region": nil, "az": nil, "host_id": nil, "external_id": nil, "slot": nil,
@@ -147,6 +145,7 @@ func (b *build) zuulVars() map[string]any {
 	executor["inventory_file"] = filepath.Join(b.opts.AnsibleDir, inventoryFile)
 	zuul["resources"] = map[string]any{}
 	zuul["ansible_version"] = ansibleVersion
+	zuul["playbook_context"] = b.playbookContext()
 	return zuul
 }
 
@@ -156,7 +155,7 @@ const ansibleVersion = "7"
 
 // prepare writes the directory of one playbook.
 func (b *build) prepare(phase string, n int, st step) error {
-	dir := filepath.Join(b.opts.AnsibleDir, fmt.Sprintf("%s_playbook_%d", strings.ReplaceAll(phase, "-", "_"), n))
+	dir := filepath.Join(b.opts.AnsibleDir, turnDir(phase, n))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -227,7 +226,7 @@ func (b *build) runAnsible(ctx, limit context.Context, t turn) ended {
 		return ended{how: lostOrStopped(ctx), why: fmt.Sprintf("%s could not be prepared: %v", t.playbook.Path, err)}
 	}
 	args := []string{"ansible-playbook", "-e", "@" + filepath.Join(dir, varsYAML)}
-	if len(t.playbook.Secrets)+len(b.secretVars) > 0 {
+	if len(t.playbook.Secrets) > 0 || len(b.secretVars) > 0 && !t.playbook.Trusted {
 		file, err := b.giveSecrets(limit, r.client, b.opts.RunnerBinary, t.playbook, b.secretsYAML)
 		switch {
 		case err != nil && limit.Err() != nil:
@@ -244,6 +243,9 @@ func (b *build) runAnsible(ctx, limit context.Context, t turn) ended {
 		Playbook: t.playbook.Project.Canonical() + "/" + t.playbook.Path, Branch: t.playbook.Branch, Trusted: t.playbook.Trusted,
 		Phase: strings.TrimSuffix(t.phase, "-run"), Index: t.index,
 	})
+	if !t.playbook.Cleanup {
+		p.phase = t.phase
+	}
 	e := p.run(ctx, limit, dir, args)
 	b.shareFacts(r)
 	return e
@@ -271,15 +273,16 @@ func (b *build) writeTurn(dir string, t turn) error {
 	for _, s := range p.Secrets {
 		without = append(without, s.Alias)
 	}
-	return b.writeInventory(filepath.Join(dir, inventoryFile), ansible.Inventory{Vars: b.ansible.frozen, Frozen: true, Without: without})
+	return b.writeInventory(filepath.Join(dir, inventoryFile), ansible.Inventory{Vars: b.ansible.frozen, Frozen: true, Without: without, Trusted: p.Trusted})
 }
 
 // secretsYAML is what a playbook of Ansible gets: its secrets, none a template,
-// and what parents have returned in secret, where no variable has that name.
+// and what parents have returned in secret, where no variable has that name. Such
+// variables count more than those of the playbook itself: trusted ones get none.
 func (b *build) secretsYAML(p buildspec.Playbook, all buildspec.Secrets) ([]byte, error) {
-	mine := maps.Clone(b.secretVars)
-	if mine == nil {
-		mine = ansible.Vars{}
+	mine := ansible.Vars{}
+	if !p.Trusted {
+		maps.Copy(mine, b.secretVars)
 	}
 	for _, vars := range ansible.Squash(b.ansible.hosts, b.ansible.job) {
 		for name := range vars {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gozer-dev/gozer/internal/ansible"
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/nodeagent"
@@ -308,7 +310,7 @@ func TestTrustedIsApart(t *testing.T) {
     - shell: cat ` + w.opts.SecretsFile + ` ` + w.opts.ClientKeyFile + ` || true
       when: false
     - set_fact: {ansible_python_interpreter: /work/evil, passed_on: "{{ 'a fact' }}", cacheable: true}
-`)})
+`), "post.yaml": text("- hosts: localhost\n  gather_facts: false\n  tasks: []\n")})
 	commit := w.repo(config, "main", map[string]file{"deploy.yaml": text(`
 - hosts: localhost
   tasks:
@@ -322,6 +324,7 @@ func TestTrustedIsApart(t *testing.T) {
 	w.spec.Change.Branch = "{{ lookup('pipe', 'echo evaluated') }}"
 	w.spec.Vars = map[string]any{"templated": "{{ 'evaluated once' }}", "raw": "{{ '{{' }} lookup('pipe', 'id') }}"}
 	w.spec.PreRun = w.playbooks("pre.yaml")
+	w.spec.PostRun = w.playbooks("post.yaml") // what it finds in logs has all before
 	w.spec.Run = []buildspec.Playbook{{
 		Path: "deploy.yaml", Project: config, Branch: "main", Commit: commit, Trusted: true,
 		Secrets: []buildspec.PlaybookSecret{{Alias: "deploy", Secret: "deploy"}},
@@ -336,6 +339,45 @@ func TestTrustedIsApart(t *testing.T) {
 		"home " + filepath.Join(w.opts.RunnersDir, "trusted/home") + ", password ***",
 		"branch {{ lookup('pipe', 'echo evaluated') }}",
 	}, []string{"geheim-123", "uid="})
+	raw, err := os.ReadFile(filepath.Join(w.opts.WorkDir, "logs/job-output.json"))
+	if err != nil || !strings.Contains(string(raw), "password ***") || strings.Contains(string(raw), "geheim-123") {
+		t.Errorf("the record in the work directory, %v:\n%s", err, raw)
+	}
+}
+
+// TestLinksLeadNowhere: what untrusted playbooks put in the place of a directory
+// that the executor looks into.
+func TestLinksLeadNowhere(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"keys", "run/trusted/facts", "run/untrusted"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "keys/secrets.json"), []byte(`{"word": "geheim"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "keys"), filepath.Join(dir, "run/untrusted/facts")); err != nil {
+		t.Fatal(err)
+	}
+	log, err := newBuildLog(filepath.Join(dir, "log"), 1<<20, io.Discard, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &build{log: log, ansible: &ansibleRunners{
+		untrusted: &runner{dir: filepath.Join(dir, "run/untrusted")}, trusted: &runner{dir: filepath.Join(dir, "run/trusted")},
+		hosts: []ansible.Host{{Name: "secrets.json"}, {Name: "../trusted/facts/x"}},
+	}}
+	b.shareFacts(b.ansible.untrusted)
+	if err := os.WriteFile(filepath.Join(dir, "run/trusted/facts/secrets.json"), []byte(`{"fact": "of the trusted"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.shareFacts(b.ansible.trusted)
+	raw, _ := os.ReadFile(filepath.Join(dir, "keys/secrets.json"))
+	files, _ := os.ReadDir(filepath.Join(dir, "run/trusted/facts"))
+	if string(raw) != `{"word": "geheim"}` || len(files) != 1 {
+		t.Errorf("the secrets are %s, the trusted facts %v", raw, files)
+	}
 }
 
 // TestRunnerIsLost: a container that ends says nothing about the change.

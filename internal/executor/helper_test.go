@@ -29,6 +29,7 @@ import (
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/identity"
+	"github.com/gozer-dev/gozer/internal/logarchive"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/nodeagent"
@@ -40,6 +41,13 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // for the children: they end often
 	if len(os.Args) == 4 && os.Args[1] == "node" && os.Args[2] == "unpack" {
 		if err := nodeagent.Unpack(os.Stdin, os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if len(os.Args) == 4 && os.Args[1] == "node" && os.Args[2] == "pack" {
+		if err := nodeagent.Pack(os.Stdout, os.Args[3]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -71,6 +79,7 @@ type world struct {
 	opts Options
 	spec buildspec.Spec
 	logs *logstore.Store
+	kept *logarchive.Archive
 	out  *watcher
 
 	// gitAway and logAway are how many requests are still to be refused.
@@ -202,9 +211,12 @@ func (w *world) serveLogs() string {
 		w.t.Fatal(err)
 	}
 	w.logs = store
+	if w.kept, err = logarchive.Open(w.t.Context(), "mem://", logarchive.Options{}); err != nil {
+		w.t.Fatal(err)
+	}
 	key := token.NewKey()
 	w.write("log_token", []byte(key.For(token.Log, w.logKey().String())))
-	h := (&logstore.Server{Store: store, Key: key}).Handler()
+	h := (&logstore.Server{Store: store, Archive: w.kept, Key: key}).Handler()
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.logAway.Add(-1) >= 0 {
 			http.Error(rw, "starting", http.StatusServiceUnavailable)

@@ -76,6 +76,13 @@ func (h *hider) value(v string) {
 	}
 }
 
+// status makes a text fit for the Build, where everybody reads it. A value may come
+// out only when colours and the like are gone, may have gone with them, and must not
+// be cut to a beginning that nobody knows any more.
+func (h *hider) status(text string, limit int) string {
+	return cutLine(h.line(plainLine(h.line(text, false)), false), limit)
+}
+
 // line takes the values out of one line. Values may overlap: what any of them
 // covers goes. cut says that the line had more than this: then also goes what
 // may be the beginning of a value at its end.
@@ -136,4 +143,37 @@ func (h *hider) begun(text string) int {
 		}
 	}
 	return longest
+}
+
+// deep takes the values out of all texts of something, also of names.
+func (h *hider) deep(v any) any {
+	if h == nil || len(h.values) == 0 {
+		return v
+	}
+	switch v := v.(type) {
+	case string:
+		return h.text(v)
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = h.deep(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, e := range v {
+			out[h.text(name)] = h.deep(e)
+		}
+		return out
+	}
+	return v
+}
+
+// text is line for a text of many.
+func (h *hider) text(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = h.line(l, false)
+	}
+	return strings.Join(lines, "\n")
 }

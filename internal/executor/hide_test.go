@@ -75,6 +75,26 @@ func TestHideLine(t *testing.T) {
 
 // However the stream comes in pieces, no value is in a line of it, and a stream
 // without values is not altered.
+// TestHideInStatus: what makes a text fit must not put a value together, nor leave
+// the beginning of one.
+func TestHideInStatus(t *testing.T) {
+	h := newHider(secretsOf(t, "correct horse", "two  spaces and more"))
+	for name, tc := range map[string]struct{ in, want string }{
+		"as it is":          {"a correct horse.", "a ***."},
+		"coloured within":   {"a correct \x1b[1mhorse\x1b[0m.", "a ***."},
+		"control within":    {"a corr\x00ect horse.", "a ***."},
+		"lines":             {"a correct\n horse.", "a ***."},
+		"spaces of its own": {"a two  spaces and more.", "a ***."},
+		"at the cut":        {"123456789012 correct horse battery", "123456789012 ***…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := h.status(tc.in, 19); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestHideInAnyPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringMatching(`[ab]{8,12}`)

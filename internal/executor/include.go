@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gozer-dev/gozer/internal/ansible"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/returned"
 )
@@ -20,7 +22,7 @@ import (
 // the job in their order, and what the job itself says; the later counts more
 // (Zuul: include-vars).
 func (b *build) includeVars(context.Context) *problem {
-	vars := b.parentVars
+	vars := unreserved(b.parentVars)
 	for _, in := range b.plan.includes {
 		more, err := in.read(b.opts.path(areaPrivate, in.repo))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -32,7 +34,7 @@ func (b *build) includeVars(context.Context) *problem {
 		if err != nil {
 			return &problem{model.BuildError, fmt.Errorf("the file of variables %s of %s: %w", in.Path, in.Project, err)}
 		}
-		vars = returned.Deep(vars, more)
+		vars = returned.Deep(vars, unreserved(more))
 	}
 	b.spec.Vars = returned.Deep(vars, b.spec.Vars)
 	return nil
@@ -70,4 +72,13 @@ func (in include) read(repo string) (map[string]any, error) {
 		return nil, errors.New("it is not a mapping of variables")
 	}
 	return vars, nil
+}
+
+// unreserved are the variables without those that a job cannot set either.
+func unreserved(vars map[string]any) map[string]any {
+	out := maps.Clone(vars)
+	maps.DeleteFunc(out, func(name string, _ any) bool {
+		return ansible.Steers(name) || name == "zuul" || name == "nodepool" || name == "unsafe_vars"
+	})
+	return out
 }

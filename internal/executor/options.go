@@ -54,9 +54,13 @@ type Options struct {
 	// KillGrace is the time between SIGTERM and SIGKILL for what runs on a node; default 5 s.
 	KillGrace time.Duration
 
+	// CleanupTimeout bounds each cleanup playbook when the build was stopped; default
+	// buildspec.MaxCleanup.
+	CleanupTimeout time.Duration
+
 	// MaxLogBytes bounds what is kept of the nodes' output; default 64 MiB.
 	MaxLogBytes int64
-	// LogInterval is how often new bytes of the log are sent; default 1 s.
+	// LogInterval is how often new bytes of the log are sent, if there are any; default 100 ms.
 	LogInterval time.Duration
 	// LogGiveUp is how long the end of the log is tried to be sent; default 5 minutes.
 	LogGiveUp time.Duration
@@ -90,8 +94,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.RunnerTimeout, 10*time.Minute)
 	setDefault(&o.SetupTimeout, time.Minute)
 	setDefault(&o.KillGrace, 5*time.Second)
+	setDefault(&o.CleanupTimeout, buildspec.MaxCleanup)
 	setDefault(&o.MaxLogBytes, 64<<20)
-	setDefault(&o.LogInterval, time.Second)
+	setDefault(&o.LogInterval, 100*time.Millisecond)
 	setDefault(&o.LogGiveUp, 5*time.Minute)
 	setDefault(&o.LogBackoff, 10*time.Second)
 	setDefault(&o.LogOnStop, 5*time.Second)

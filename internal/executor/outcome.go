@@ -9,11 +9,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
+	"github.com/gozer-dev/gozer/internal/model"
 )
+
+// maxReason is what there is room for of each text of an outcome.
+const maxReason = 1500
 
 // encodeOutcome fits the outcome into what Kubernetes keeps, by cutting its texts.
 func encodeOutcome(o buildspec.Outcome) ([]byte, error) {
-	for limit := 1500; ; limit /= 2 {
+	for limit := maxReason; ; limit /= 2 {
 		o.Reason, o.FirstFailure = oneLine(o.Reason, limit), oneLine(o.FirstFailure, limit)
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
@@ -27,8 +31,16 @@ func encodeOutcome(o buildspec.Outcome) ([]byte, error) {
 	}
 }
 
-func oneLine(s string, limit int) string {
-	s = strings.ToValidUTF8(strings.Join(strings.Fields(s), " "), "?")
+// oneLine makes a text that may be of strangers fit for a status: whoever looks at
+// that has a terminal, which must not obey it.
+func oneLine(s string, limit int) string { return cutLine(plainLine(s), limit) }
+
+func plainLine(s string) string {
+	s = strings.Join(strings.Fields(colour.ReplaceAllString(s, "")), " ")
+	return model.Plain(strings.ToValidUTF8(s, "?"))
+}
+
+func cutLine(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

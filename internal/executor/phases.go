@@ -22,9 +22,10 @@ const afterKill = 2 * time.Second
 // phases runs all playbooks:
 //
 //	pre-run, run   until one fails, under one timeout
+//	               then a build that has asked for it pauses, however long
 //	post-run       every one, each under its own, whatever came before, but not
-//	               those of definitions whose pre-run was not reached; none when
-//	               the node is gone or the executor is stopped
+//	               those of definitions whose pre-run was not reached; when the
+//	               node is gone or the executor is stopped, only those that clean up
 func (b *build) phases(ctx context.Context) buildspec.Outcome {
 	out := buildspec.Outcome{Result: model.Success}
 	main, cancel := withSeconds(ctx, b.spec.TimeoutSeconds)
@@ -36,41 +37,55 @@ func (b *build) phases(ctx context.Context) buildspec.Outcome {
 		for n, st := range phase.steps {
 			e := b.playbook(ctx, main, turn{phase.name, n, st, true, false})
 			out = judge(out, phase.name, e)
-			if e.over() {
-				return out
+			if e.ok() {
+				continue
 			}
-			if !e.ok() {
-				reached := math.MaxInt
-				if phase.name == phasePre {
+			reached := math.MaxInt
+			if phase.name == phasePre {
+				reached = st.playbook.Nesting
+				if !e.over() {
 					out = b.noRetry(ctx, out)
-					reached = st.playbook.Nesting
 				}
-				return b.postRun(ctx, out, reached)
 			}
+			return b.postRun(ctx, out, reached, e.over())
 		}
 	}
-	return b.postRun(ctx, out, math.MaxInt)
+	out = b.afterRun(ctx, out)
+	return b.postRun(ctx, out, math.MaxInt, ctx.Err() != nil)
 }
 
-func (b *build) postRun(ctx context.Context, out buildspec.Outcome, reached int) buildspec.Outcome {
+// postRun runs what comes last; when all is over, only what cleans up, which does
+// not count.
+func (b *build) postRun(ctx context.Context, out buildspec.Outcome, reached int, over bool) buildspec.Outcome {
 	success := out.Result == model.Success
 	for n, st := range b.plan.after {
 		if st.playbook.Nesting > reached {
 			b.log.printf("Not running %s: what it belongs to was not reached", st.playbook.Path)
 			continue
 		}
-		post, cancel := withSeconds(ctx, b.spec.PostTimeoutSeconds)
 		retry := out.Result == model.Retry && b.spec.Attempt < b.spec.MaxAttempts
-		e := b.playbook(ctx, post, turn{phasePost, n, st, success, retry})
-		cancel()
-		if !st.playbook.Cleanup || e.over() {
-			out = judge(out, phasePost, e)
-		}
-		if e.over() {
-			break
+		t := turn{phasePost, n, st, success, retry}
+		switch {
+		case st.playbook.Cleanup:
+			b.cleanUp(ctx, t)
+		case !over:
+			post, cancel := withSeconds(ctx, b.spec.PostTimeoutSeconds)
+			e := b.playbook(ctx, post, t)
+			cancel()
+			out, over = judge(out, phasePost, e), e.over()
 		}
 	}
 	return out
+}
+
+// cleanUp runs a playbook that cleans up. It goes on when the executor is
+// stopped, for as long as Kubernetes was told that this may last.
+func (b *build) cleanUp(ctx context.Context, t turn) {
+	alone := context.WithoutCancel(ctx)
+	limit, cancel := withSeconds(alone, b.spec.PostTimeoutSeconds)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(b.opts.CleanupTimeout, cancel) })()
+	b.playbook(alone, limit, t)
 }
 
 // turn is one playbook when it is its turn.
@@ -103,12 +118,15 @@ func (b *build) playbook(ctx, limit context.Context, t turn) ended {
 	b.log.printf("%s START: %s", strings.ToUpper(t.phase), where)
 	b.showLog()
 	var e ended
-	if p.Ansible() {
+	if failed := b.takeSemaphores(ctx, limit, p); failed != nil {
+		e = *failed
+	} else if p.Ansible() {
 		e = b.runAnsible(ctx, limit, t)
 	} else {
 		e = b.remote(ctx, limit, t)
 		e.node = b.nodes[0].Name
 	}
+	b.giveSemaphoresBack(ctx, p)
 	e.playbook = p.Path
 	if e.ok() {
 		e.failure = ""
@@ -138,6 +156,9 @@ func (b *build) remote(ctx, limit context.Context, t turn) ended {
 		env = append(env, envVar{secretsEnv, file.path})
 	}
 	out := &output{log: b.log}
+	if t.phase == phaseRun {
+		out.watch = func(l string) { b.watch(n.Name, l) }
+	}
 	e := b.session(ctx, limit, n.client, env, t.command(n.Home, b.executable[t.script()]), b.log.lines(out.line), b.log.lines(out.line))
 	e.failure = out.failure()
 	return e
@@ -223,13 +244,18 @@ func (b *build) kill(ctx context.Context, s *ssh.Session, done <-chan error) {
 
 // output takes the lines of both streams of one script.
 type output struct {
-	log    *buildLog
+	log *buildLog
+	// watch gets all lines; it may be nil.
+	watch  func(line string)
 	mu     sync.Mutex
 	finder failureFinder
 }
 
 func (o *output) line(s string) {
 	o.log.output(s)
+	if o.watch != nil {
+		o.watch(s)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.finder.add(s)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gozer-dev/gozer/internal/ansible"
 )
@@ -16,12 +17,18 @@ type play struct {
 	b      *build
 	runner *runner
 	// quiet plays show only what went wrong.
-	quiet  bool
+	quiet bool
+	// phase of the playbook; empty for one that does not count.
+	phase  string
 	record *ansible.Recording
 	// lines puts lines into the log; they are bounded, safe and without secrets.
 	lines *lineWriter
 	out   *output
 
+	// mu is held while an event is shown; over says that none is to be any more: a
+	// session that was cut off may still have some.
+	mu   sync.Mutex
+	over bool
 	// tails are the commands whose output is followed, by host.
 	tails map[string]*tail
 	// lost is why a host was not reached, failure what failed the playbook.
@@ -46,6 +53,9 @@ func (p *play) run(ctx, limit context.Context, dir string, args []string) ended 
 		` "$HOME/.ssh/known_hosts"; } && cd ` + quote(p.b.opts.WorkDir) + " && exec " + strings.Join(words, " ")
 	e := p.b.session(ctx, limit, p.runner.client, p.runner.env(p.b.opts, filepath.Join(dir, configFile)), command,
 		&eventWriter{play: p}, p.b.log.lines(p.out.line))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
 	p.endTails()
 	e.failure = firstOf(p.failure, p.out.failure())
 	switch {
@@ -59,6 +69,14 @@ func (p *play) run(ctx, limit context.Context, dir string, args []string) ended 
 
 // event shows one event.
 func (p *play) event(e ansible.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	hide := p.b.log.hide
+	e.Name, e.Item = hide.text(e.Name), hide.deep(e.Item)
+	e.Result, _ = hide.deep(e.Result).(map[string]any)
 	if p.record != nil {
 		p.record.Add(e, p.b.opts.Now())
 	}
@@ -80,8 +98,24 @@ func (p *play) event(e ansible.Event) {
 		p.startTails(e)
 	case e.Lost():
 		p.unreachable(e)
-	case e.Failed() && p.failure == "":
-		p.failure = firstOf(p.failureLine(e), e.Message())
+	case e.Failed():
+		why := firstOf(p.failureLine(e), e.Message())
+		p.failure = firstOf(p.failure, why)
+		if p.phase == phaseRun || p.phase == phasePost {
+			p.b.failing.set(strings.TrimSuffix(fmt.Sprintf("a task of %s failed on %s: %s", p.phase, e.Host, why), ": "))
+		}
+	}
+	if !streamed && e.Command() {
+		for _, l := range e.Output() {
+			p.watch(e.Host, l)
+		}
+	}
+}
+
+// watch looks at a line of the output of a command.
+func (p *play) watch(host, line string) {
+	if p.phase == phaseRun {
+		p.b.watch(host, line)
 	}
 }
 
@@ -101,8 +135,7 @@ func (p *play) unreachable(e ansible.Event) {
 	if p.lost == "" {
 		p.lost = fmt.Sprintf("Host unreachable: %s: %s", e.Host, oneLine(e.Message(), 500))
 	}
-	known := slices.ContainsFunc(p.b.ansible.hosts, func(h ansible.Host) bool { return h.Name == e.Host })
-	if known && !slices.Contains(p.b.ansible.unreachable, e.Host) {
+	if e.Host != ansible.Localhost && p.knows(e.Host) && !slices.Contains(p.b.ansible.unreachable, e.Host) {
 		p.b.ansible.unreachable = append(p.b.ansible.unreachable, e.Host)
 	}
 }

@@ -1,9 +1,13 @@
 package executor
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -157,7 +161,7 @@ func TestOutcomeFits(t *testing.T) {
 	for name, s := range map[string]string{
 		"short": "short", "long": strings.Repeat("long ", 2000), "escaped": strings.Repeat("\"\\", 4000),
 		"html": strings.Repeat("<&>", 3000), "wide": strings.Repeat("ž🐎", 3000), "invalid": strings.Repeat("\xff", 9000),
-		"control": strings.Repeat("\x01", 9000), "lines": "one\ntwo\r\nthree",
+		"control": strings.Repeat("a\x01", 9000), "lines": "one\ntwo\r\nthree",
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := encodeOutcome(buildspec.Outcome{Result: model.Failure, Reason: s, FirstFailure: s, LogBytes: 1 << 40, ExitCode: 255})
@@ -167,6 +171,28 @@ func TestOutcomeFits(t *testing.T) {
 			}
 			if got.Reason == "" || strings.ContainsAny(got.Reason, "\r\n") {
 				t.Errorf("reason %q", got.Reason)
+			}
+		})
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for name, tc := range map[string]struct{ in, want string }{
+		"plain":            {"a b", "a b"},
+		"lines":            {" a\r\n\tb\n", "a b"},
+		"colours":          {"\x1b[1;31mError\x1b[0m: red", "Error: red"},
+		"title of a term":  {"a\x1b]0;owned\x07b", "a]0;ownedb"},
+		"clears":           {"a\x1bcb", "acb"},
+		"backspaces":       {"FAILURE\b\b\x7f", "FAILURE"},
+		"C1":               {"a\u009b2Jb", "a2Jb"},
+		"turns":            {"a\u202ecba\u2066", "acba"},
+		"invalid":          {"a\xffb", "a?b"},
+		"cut":              {"0123456789abc", "0123456…"},
+		"cut in character": {"012345žžž", "012345…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := oneLine(tc.in, 10); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
 	}
@@ -309,7 +335,7 @@ func TestVariablesOfRefs(t *testing.T) {
 		want   map[string]any
 	}{
 		"a change": {buildspec.Change{Number: 7, Patchset: "c", Head: "c", Branch: "main", Ref: "refs/pull/7/head"},
-			map[string]any{"change": "7", "patchset": "c", "commit_id": "c", "branch": "main", "ref": "refs/pull/7/head"}},
+			map[string]any{"change": "7", "patchset": "c", "commit_id": "c", "branch": "main", "ref": "refs/pull/7/head", "topic": nil}},
 		"a push": {buildspec.Change{Patchset: "c", Head: "c", OldRev: "b", Branch: "main", Ref: "refs/heads/main"},
 			map[string]any{"oldrev": "b", "newrev": "c", "commit_id": "c", "branch": "main", "ref": "refs/heads/main"}},
 		"a tag": {buildspec.Change{Patchset: "c", Head: "c", OldRev: "b", Ref: "refs/tags/v1"},
@@ -344,5 +370,42 @@ func TestWorkspaceSchemes(t *testing.T) {
 	}}
 	if _, err := planWorkspace(s); err == nil || !strings.Contains(err.Error(), "src holds one src/api") {
 		t.Errorf("two repositories in one place: %v", err)
+	}
+}
+
+// TestPythonOfNodes: Ansible uses the Python of the node's label, else looks for one.
+func TestPythonOfNodes(t *testing.T) {
+	for python, want := range map[string]string{"": "auto", "auto_silent": "auto_silent", "/usr/bin/python3.12": "/usr/bin/python3.12"} {
+		if got := hostOf(buildspec.Node{Python: python}).Connection["ansible_python_interpreter"]; got != want {
+			t.Errorf("%q becomes %v, want %s", python, got, want)
+		}
+	}
+}
+
+// TestNoResults: whose fault it is that what a job returned cannot be had.
+func TestNoResults(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	lost, nonsense := fmt.Errorf("%w: %w", errNotRead, io.EOF), errors.New("no JSON")
+	for name, c := range map[string]struct {
+		ctx   context.Context
+		sofar model.BuildResult
+		err   error
+		want  model.BuildResult
+	}{
+		"the executor is stopped":               {stopped, model.Success, nonsense, model.Retry},
+		"the node does not answer":              {t.Context(), model.Success, lost, model.Retry},
+		"it is nonsense":                        {t.Context(), model.Success, nonsense, model.BuildError},
+		"it has failed, and is stopped":         {stopped, model.Failure, lost, model.Failure},
+		"it has failed, and then lost the node": {t.Context(), model.TimedOut, lost, model.TimedOut},
+		"it has failed, and returned nonsense":  {t.Context(), model.Failure, nonsense, model.BuildError},
+	} {
+		log, err := newBuildLog(filepath.Join(t.TempDir(), "log"), 1<<20, io.Discard, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out := (&build{log: log}).noResults(c.ctx, buildspec.Outcome{Result: c.sofar, Reason: "exit code 1"}, c.err); out.Result != c.want || out.Reason == "" {
+			t.Errorf("%s: %+v", name, out)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package executor
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,8 +43,11 @@ func (b *build) results(ctx context.Context) (returned.Results, error) {
 	}
 	if len(b.nodes) > 0 && b.spec.Scripts() {
 		raw, err := b.nodes[0].read(ctx, path.Join(b.nodes[0].Home, resultsFile))
-		if err != nil || len(raw) == 0 {
-			return all, err
+		if err != nil {
+			return all, fmt.Errorf("%w: %w", errNotRead, err)
+		}
+		if len(raw) == 0 {
+			return all, nil
 		}
 		later, err := returned.Parse(raw)
 		if err != nil {
@@ -54,6 +56,26 @@ func (b *build) results(ctx context.Context) (returned.Results, error) {
 		all.Add(later)
 	}
 	return all, nil
+}
+
+// errNotRead says that a node did not tell what the job returned: that is no fault of the job.
+var errNotRead = errors.New("what the job returned could not be read from its node")
+
+// noResults is the outcome of a build whose results cannot be had. One that has failed
+// has failed, whatever became of its node then.
+func (b *build) noResults(ctx context.Context, sofar buildspec.Outcome, err error) buildspec.Outcome {
+	switch {
+	case sofar.Result.Failed() && (ctx.Err() != nil || errors.Is(err, errNotRead)):
+		b.log.printf("%v", err)
+		return sofar
+	case ctx.Err() != nil:
+		return buildspec.Outcome{Result: model.Retry, Reason: stoppedReason}
+	case errors.Is(err, errNotRead):
+		b.log.printf("%v", err)
+		return buildspec.Outcome{Result: model.Retry, Reason: err.Error()}
+	}
+	b.log.printf("What the job returned cannot be used: %v", err)
+	return buildspec.Outcome{Result: model.BuildError, Reason: err.Error()}
 }
 
 // read reads a file of the node, which may be missing.
@@ -98,33 +120,44 @@ func (b *build) handOver(ctx context.Context, out buildspec.Outcome) buildspec.O
 	all, err := b.results(ctx)
 	switch {
 	case err != nil:
-		b.log.printf("What the job returned cannot be used: %v", err)
-		return buildspec.Outcome{Result: model.BuildError, Reason: err.Error()}
+		return b.noResults(ctx, out, err)
 	case all.Empty():
 		return out
 	}
-	raw, err := json.Marshal(all)
-	if err == nil {
-		err = b.deliver(ctx, raw)
-	}
-	if err != nil {
-		b.log.printf("What the job returned was not delivered: %v", err)
-		return buildspec.Outcome{Result: model.Retry, Reason: "what the job returned could not be delivered: " + err.Error()}
+	if failed := b.give(ctx, all, "?final=true"); failed != nil {
+		return *failed
 	}
 	out.Returned = true
 	return out
 }
 
+// give stores what the build has returned; nil is success.
+func (b *build) give(ctx context.Context, all returned.Results, query string) *buildspec.Outcome {
+	ctx, cancel := context.WithTimeout(ctx, b.opts.LogGiveUp)
+	defer cancel()
+	raw, err := all.JSON()
+	if err == nil {
+		err = b.deliver(ctx, b.spec.ResultURL+query, raw)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNotTaken):
+		b.log.printf("What the job returned was refused: %v", err)
+		return &buildspec.Outcome{Result: model.BuildError, Reason: "what the job returned was refused: " + err.Error()}
+	}
+	b.log.printf("What the job returned was not delivered: %v", err)
+	return &buildspec.Outcome{Result: model.Retry, Reason: "what the job returned could not be delivered: " + err.Error()}
+}
+
 // errNotTaken says that trying again would change nothing.
 var errNotTaken = errors.New("the manager does not take it")
 
-// deliver tries for as long as the log's end is tried: the manager may be away.
-func (b *build) deliver(ctx context.Context, raw []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, b.opts.LogGiveUp)
-	defer cancel()
-	pause := Backoff{First: min(b.opts.LogInterval, b.opts.LogBackoff), Max: b.opts.LogBackoff}
+// deliver tries until ctx ends: the manager may be away.
+func (b *build) deliver(ctx context.Context, url string, raw []byte) error {
+	pause := b.patience()
 	for n := 0; ; n++ {
-		err := b.put(ctx, raw)
+		_, err := b.ask(ctx, http.MethodPut, url, raw)
 		if err == nil || errors.Is(err, errNotTaken) {
 			return err
 		}
@@ -134,26 +167,31 @@ func (b *build) deliver(ctx context.Context, raw []byte) error {
 	}
 }
 
-func (b *build) put(ctx context.Context, raw []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, b.spec.ResultURL, bytes.NewReader(raw))
+func (b *build) patience() Backoff {
+	return Backoff{First: min(b.opts.LogInterval, b.opts.LogBackoff), Max: b.opts.LogBackoff}
+}
+
+// ask says something to the manager, and gives the beginning of the answer.
+func (b *build) ask(ctx context.Context, method, url string, raw []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(raw))
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNotTaken, err)
+		return nil, fmt.Errorf("%w: %w", errNotTaken, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+b.logToken)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := b.opts.Client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // it only says more
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // a whole answer is shorter
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNoContent:
-		return nil
+		return said, nil
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestEntityTooLarge:
-		return fmt.Errorf("%w: %s: %s", errNotTaken, resp.Status, oneLine(string(said), 300))
+		return nil, fmt.Errorf("%w: %s: %s", errNotTaken, resp.Status, oneLine(string(said), 300))
 	}
-	return fmt.Errorf("manager: %s", resp.Status)
+	return nil, fmt.Errorf("manager: %s", resp.Status)
 }
 
 // readParents reads what the jobs have returned that this one depends on.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,9 @@ type build struct {
 	// executable says of every script whether it is run by itself.
 	executable map[string]bool
 	nodes      []*node
+	// failing says, before the end, that the build fails; watched are the lines that do.
+	failing *failing
+	watched []*regexp.Regexp
 }
 
 // Run is the role: it runs the build of the specification and writes the
@@ -58,8 +62,7 @@ func Run(ctx context.Context, o Options) error {
 	uploading.Go(func() { up.Run(upCtx) })
 
 	out := b.run(ctx)
-	// It stands in the Build, for everybody to read.
-	out.Reason, out.FirstFailure = b.log.hide.line(out.Reason, false), b.log.hide.line(out.FirstFailure, false)
+	out.Reason, out.FirstFailure = b.log.hide.status(out.Reason, maxReason), b.log.hide.status(out.FirstFailure, maxReason)
 	b.log.printf("Build %s, attempt %d: %s", b.spec.Build, b.spec.Attempt, out.Result)
 
 	stopUp()
@@ -72,7 +75,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 func load(o Options) (*build, error) {
-	b := &build{opts: o, spec: &buildspec.Spec{}, executable: map[string]bool{}}
+	b := &build{opts: o, spec: &buildspec.Spec{}, executable: map[string]bool{}, failing: newFailing()}
 	raw, err := os.ReadFile(o.SpecFile)
 	if err != nil {
 		return nil, fmt.Errorf("specification: %w", err)
@@ -98,7 +101,7 @@ func load(o Options) (*build, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what the jobs before this one returned: %w", err)
 	}
-	b.parentVars, b.secretVars = parents.Data, parents.Secret
+	b.parentVars, b.secretVars = parents.Data, unreserved(parents.Secret)
 	b.log, err = newBuildLog(filepath.Join(o.PrivateDir, logFile), o.MaxLogBytes, o.Stdout, o.Now)
 	if err != nil {
 		return nil, err
@@ -134,17 +137,28 @@ func (b *build) run(ctx context.Context) buildspec.Outcome {
 	}
 	// A node that does not answer must not keep a stopped executor.
 	unblock := context.AfterFunc(ctx, func() {
-		time.AfterFunc(2*afterKill, b.disconnect)
+		time.AfterFunc(b.spec.CleanupTime()+2*afterKill, b.disconnect)
 	})
 	defer unblock()
-	return b.handOver(ctx, b.phases(ctx))
+	telling, stop := context.WithCancel(ctx)
+	defer stop()
+	go b.tellFailing(telling)
+	out := b.handOver(ctx, b.overrule(b.phases(ctx)))
+	b.keepFiles(ctx)
+	return out
 }
 
 func (b *build) layOut(context.Context) *problem {
 	b.log.printf("Build %s of job %s, attempt %d, in buildset %s", b.spec.Build, b.spec.Job, b.spec.Attempt, b.spec.BuildSet)
+	for _, what := range b.spec.LeftOut {
+		b.log.printf("Left out, for there is no room: %s", what)
+	}
 	var err error
 	if b.plan, err = planWorkspace(b.spec); err == nil {
 		err = validateNodes(b.spec.Nodes, b.spec.Scripts())
+	}
+	if err == nil {
+		b.watched, err = watched(b.spec.FailureOutput)
 	}
 	if err == nil && len(b.plan.run) == 0 { // nothing that passed would have been tested
 		err = fmt.Errorf("job %s has nothing to run: give it a `run` playbook", b.spec.Job)
@@ -279,8 +293,17 @@ func (b *build) newUploader() *LogUploader {
 // finishLog has LogGiveUp to get the rest to the store, and LogOnStop once the
 // executor is stopped.
 func (b *build) finishLog(ctx context.Context, up *LogUploader) (int64, error) {
-	fin, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.LogGiveUp)
+	fin, cancel := b.giveUp(ctx)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(b.opts.LogOnStop, cancel) })()
 	return up.Finish(fin)
+}
+
+// giveUp is how long the manager, which may be away, is tried to be told something.
+func (b *build) giveUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	fin, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.opts.LogGiveUp)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(b.opts.LogOnStop, cancel) })
+	return fin, func() {
+		stop()
+		cancel()
+	}
 }

@@ -509,6 +509,58 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestCleanUp: playbooks that clean up run when the executor is stopped as well,
+// and what becomes of them does not count.
+func TestCleanUp(t *testing.T) {
+	for name, tc := range map[string]struct {
+		stop bool
+		want model.BuildResult
+		has  []string
+		not  []string
+	}{
+		"to the end": {false, model.Success, []string{"| after", "| cleaned up", "| cleaned up too"}, nil},
+		"stopped":    {true, model.Retry, []string{"| cleaned up", "| cleaned up too", "POST-RUN END RESULT_TIMED_OUT"}, []string{"| after", "| ran"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.opts.CleanupTimeout = 2 * time.Second
+			run := "echo started\n"
+			if tc.stop {
+				run += "sleep 100; echo ran\n"
+			}
+			hangs := "true\n"
+			if tc.stop {
+				hangs = "sleep 100\n"
+			}
+			w.project(map[string]file{"t": script(run), "after": script("echo after\n"), "fails": script("echo cleaned up; exit 1\n"), "hangs": script(hangs), "last": script("echo cleaned up too\n")})
+			w.spec.Run, w.spec.PostRun = w.playbooks("t"), w.playbooks("fails", "after", "hangs", "last")
+			for _, n := range []int{0, 2, 3} {
+				w.spec.PostRun[n].Cleanup = true
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			if tc.stop {
+				w.out.after("| started", stop)
+			}
+			out, log := w.runWith(ctx)
+			if out.Result != tc.want {
+				t.Errorf("%+v", out)
+			}
+			for _, line := range tc.not {
+				if strings.Contains(log, line) {
+					t.Errorf("the log has %q:\n%s", line, log)
+				}
+			}
+			for _, line := range tc.has {
+				if !strings.Contains(log, line) {
+					t.Errorf("the log lacks %q:\n%s", line, log)
+				}
+			}
+		})
+	}
+}
+
 // groupGone polls: the processes are nobody's children here.
 func groupGone(t *testing.T, pid int) {
 	t.Helper()

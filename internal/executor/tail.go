@@ -32,17 +32,23 @@ func (p *play) startTails(e ansible.Event) {
 	for _, pair := range e.Hosts {
 		host, target := pair[0], pair[1]
 		client := p.clientOf(target)
-		if client == nil {
+		if client == nil || !p.knows(host) || p.tails[host] != nil {
 			continue // what it writes comes with its result
 		}
 		label := host
 		if target != host {
 			label += " -> " + target
 		}
-		if t := p.follow(client, e.Log+"-"+consoleName(host), label); t != nil {
+		if t := p.follow(client, host, e.Log+"-"+consoleName(host), label); t != nil {
 			p.tails[host] = t
 		}
 	}
+}
+
+// knows says whether a host is one of the inventory: playbooks of strangers can
+// name as many others as they like.
+func (p *play) knows(host string) bool {
+	return host == ansible.Localhost || slices.ContainsFunc(p.b.ansible.hosts, func(h ansible.Host) bool { return h.Name == host })
 }
 
 // clientOf is a connection to where a task runs: a node, or the container of the playbook.
@@ -67,7 +73,7 @@ func consoleName(host string) string {
 	}, host)
 }
 
-func (p *play) follow(client *ssh.Client, id, label string) *tail {
+func (p *play) follow(client *ssh.Client, host, id, label string) *tail {
 	s, err := client.NewSession()
 	if err != nil {
 		return nil
@@ -83,7 +89,10 @@ func (p *play) follow(client *ssh.Client, id, label string) *tail {
 		return nil
 	}
 	t := &tail{session: s, in: in, done: make(chan struct{})}
-	lines := p.b.log.lines(func(l string) { t.show(p.out, label+" | "+l) })
+	lines := p.b.log.lines(func(l string) {
+		t.show(p.out, label+" | "+l)
+		p.watch(host, l)
+	})
 	go func() {
 		defer close(t.done)
 		_, _ = io.Copy(lines, out) // it ends with the connection, if not before

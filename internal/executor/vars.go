@@ -2,6 +2,7 @@ package executor
 
 import (
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -105,13 +106,39 @@ func zuulVars(s *buildspec.Spec, home string) map[string]any {
 		"build": s.Build, "buildset": s.BuildSet, "job": s.Job, "pipeline": s.Pipeline, "tenant": s.Tenant,
 		"voting": s.Voting, "attempts": s.Attempt, "max_attempts": s.MaxAttempts,
 		"timeout": s.TimeoutSeconds, "post_timeout": s.PostTimeoutSeconds, "jobtags": s.Tags, "post_review": s.PostReview,
-		"projects": projectVars(s), "items": itemVars(s),
+		"projects": projectVars(s), "items": refVars(s, s.Items),
 		"executor": map[string]any{
 			"work_root": home, "src_root": path.Join(home, "src"), "log_root": path.Join(home, logsDir),
 		},
 	}
 	addChange(zuul, s, s.Change)
+	zuul["build_refs"], zuul["buildset_refs"] = refVars(s, s.BuildRefs), refVars(s, s.BuildSetRefs)
+	zuul["child_jobs"], zuul["event_id"] = append([]string{}, s.ChildJobs...), s.EventID
+	if s.Change.Number != 0 {
+		zuul["message"] = base64.StdEncoding.EncodeToString([]byte(s.Messages[s.Change.Key()]))
+	}
+	if len(s.Artifacts) > 0 {
+		zuul["artifacts"] = artifactVars(s.Artifacts)
+	}
 	return zuul
+}
+
+// artifactVars leave out what an artifact, or what it was made for, does not have.
+func artifactVars(artifacts []buildspec.Artifact) []any {
+	var out []any
+	for _, a := range artifacts {
+		v := map[string]any{"project": a.Project, "job": a.Job, "name": a.Name, "url": a.URL}
+		for name, text := range map[string]string{"branch": a.Branch, "change": number(a.Change), "patchset": a.Patchset, "ref": a.Ref, "oldrev": a.OldRev, "newrev": a.NewRev} {
+			if text != "" {
+				v[name] = text
+			}
+		}
+		if metadata, err := decodeJSON(a.Metadata); err == nil && a.Metadata != nil {
+			v["metadata"] = metadata
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // addChange leaves out what a change, or a ref, does not have.
@@ -119,7 +146,8 @@ func addChange(to map[string]any, s *buildspec.Spec, c buildspec.Change) {
 	to["project"] = projectVar(s, c.Project)
 	vars := map[string]string{"ref": c.Ref, "commit_id": c.Head, "branch": c.Branch, "change_url": c.URL}
 	if c.Number != 0 {
-		vars["change"], vars["patchset"] = number(c.Number), c.Patchset
+		vars["change"], vars["patchset"], vars["change_message"] = number(c.Number), c.Patchset, s.Messages[c.Key()]
+		to["topic"] = nil // no code host that is known here has any
 	} else {
 		// A timer brings in a branch without a version: it has no newrev, as in Zuul.
 		vars["oldrev"], vars["newrev"] = c.OldRev, c.Patchset
@@ -151,9 +179,9 @@ func projectVars(s *buildspec.Spec) map[string]any {
 	return out
 }
 
-func itemVars(s *buildspec.Spec) []any {
+func refVars(s *buildspec.Spec, changes []buildspec.Change) []any {
 	out := []any{}
-	for _, c := range s.Items {
+	for _, c := range changes {
 		v := map[string]any{}
 		addChange(v, s, c)
 		out = append(out, v)

@@ -2,9 +2,12 @@
 // executors (Zuul: the log streamer and the builds pages of the REST API):
 //
 //	POST, PUT /logs/<namespace>/<build>/<attempt>   executors append; the build's own token
+//	PUT       /logs/<namespace>/<build>/<attempt>/<file>  executors leave files; the same token
 //	GET       /logs/<namespace>/<build>[/<attempt>] the web role reads
+//	GET       /logs/<namespace>/<build>/<attempt>/[<file>]  files, or which there are
 //	GET       /api/builds                           history, newest first; see filter
 //	GET       /api/builds/<namespace>/<build>       one build, running or done
+//	GET       /api/find/<prefix>                    builds whose names begin so
 //	GET       /api/tenant/<tenant>/key/<project>.pub  the public key for a project's secrets
 //	GET       /healthz                              open
 //

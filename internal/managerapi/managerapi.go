@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/history"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/returned"
@@ -47,15 +48,28 @@ var _ History = (*history.Store)(nil)
 
 // Options of the handler.
 type Options struct {
-	Logs    *logstore.Store
+	Logs *logstore.Store
+	// Archive has logs that ended, and files of builds; nil is none.
+	Archive logstore.Archive
 	History History
 	// Live may be nil: then running builds are not found.
 	Live Live
+	// Find may be nil: then builds are known by their whole names only.
+	Find Find
 	// PublicKey may be nil: then no project has a key.
 	PublicKey PublicKey
 	// Keep stores what an attempt of a build has returned; nil takes nothing. It
 	// returns ErrNotFound for a build that does not exist.
-	Keep func(ctx context.Context, of logstore.Key, all returned.Results) error
+	Keep func(ctx context.Context, of logstore.Key, all returned.Results, final bool) error
+	// Progress takes what an attempt says before its end; GoesOn says whether a
+	// paused one is to end. Both return ErrNotFound for a build that does not exist.
+	Progress func(ctx context.Context, of logstore.Key, p buildspec.Progress) error
+	GoesOn   func(ctx context.Context, of logstore.Key) (bool, error)
+	// AskSemaphores says which semaphores an attempt needs from now on, HoldsSemaphores
+	// whether it has them; nil knows none. They return ErrNotFound as well, and the
+	// former ErrBadAsk for what no playbook needs.
+	AskSemaphores   func(ctx context.Context, of logstore.Key, names []string) error
+	HoldsSemaphores func(ctx context.Context, of logstore.Key) (bool, error)
 	// ConfigErrors may be nil: then no tenant has any.
 	ConfigErrors ConfigErrors
 	Key          token.Key
@@ -67,14 +81,23 @@ type server struct{ Options }
 // New makes the handler.
 func New(o Options) http.Handler {
 	s := &server{o}
-	logs := &logstore.Server{Store: o.Logs, Key: o.Key, MayRead: s.internal}
+	logs := &logstore.Server{Store: o.Logs, Archive: o.Archive, Key: o.Key, MayRead: s.internal}
 	mux := http.NewServeMux()
 	mux.Handle("/logs/", logs.Handler())
 	if o.Keep != nil {
-		mux.HandleFunc("PUT /results/{namespace}/{build}/{attempt}", s.results)
+		mux.HandleFunc("PUT /results/{namespace}/{build}/{attempt}", s.ofBuild(s.results))
+		mux.HandleFunc("PUT /progress/{namespace}/{build}/{attempt}", s.ofBuild(s.progress))
+		mux.HandleFunc("GET /progress/{namespace}/{build}/{attempt}", s.ofBuild(s.resume))
+	}
+	if o.AskSemaphores != nil {
+		mux.HandleFunc("PUT /semaphores/{namespace}/{build}/{attempt}", s.ofBuild(s.askSemaphores))
+		mux.HandleFunc("GET /semaphores/{namespace}/{build}/{attempt}", s.ofBuild(s.holdsSemaphores))
 	}
 	mux.Handle("GET /api/builds", s.guard(http.HandlerFunc(s.builds)))
 	mux.Handle("GET /api/builds/{namespace}/{build}", s.guard(http.HandlerFunc(s.build)))
+	if o.Find != nil {
+		mux.Handle("GET /api/find/{prefix}", s.guard(http.HandlerFunc(s.findByPrefix)))
+	}
 	if o.PublicKey != nil {
 		mux.Handle("GET /api/tenant/{tenant}/key/{project...}", s.guard(http.HandlerFunc(s.key)))
 	}
@@ -102,19 +125,8 @@ func (s *server) guard(h http.Handler) http.Handler {
 	})
 }
 
-// results takes what an attempt of a build has returned, from whoever has its token.
-func (s *server) results(w http.ResponseWriter, r *http.Request) {
-	k, err := logstore.ParseKey(r.PathValue("namespace"), r.PathValue("build"), r.PathValue("attempt"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || !s.Key.Valid(token.Log, k.String(), bearer) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "the token is not that of this build", http.StatusUnauthorized)
-		return
-	}
+// results takes what an attempt of a build has returned.
+func (s *server) results(w http.ResponseWriter, r *http.Request, k logstore.Key) {
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, returned.MaxBytes))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -129,14 +141,7 @@ func (s *server) results(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	switch err := s.Keep(r.Context(), k, all); {
-	case errors.Is(err, ErrNotFound):
-		http.Error(w, err.Error(), http.StatusNotFound)
-	case err != nil:
-		s.fail(w, err)
-	default:
-		w.WriteHeader(http.StatusNoContent)
-	}
+	s.taken(w, s.Keep(r.Context(), k, all, r.URL.Query().Get("final") == "true"))
 }
 
 func (s *server) builds(w http.ResponseWriter, r *http.Request) {

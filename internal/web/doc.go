@@ -3,6 +3,9 @@
 //	POST /api/connection/<connection>/payload   webhooks; see package intake
 //	GET  /t/<tenant>/build/<build>              a page about a build
 //	GET  /logs/<tenant>/<build>[/<attempt>]     its log; ?offset=N, ?follow=true
+//	GET  /api/tenant/<tenant>/console-stream    Zuul's websocket with it
+//	GET  /logs/<tenant>/<build>/<attempt>/      its files: a page, or JSON
+//	GET  /logs/<tenant>/<build>/<attempt>/<file>  one of them, with ranges
 //	GET  /api/builds                            history as JSON
 //	GET  /api/builds/<tenant>/<build>           one build as JSON
 //	GET  /api/tenant/<tenant>/key/<project>.pub public key for the project's secrets
@@ -20,5 +23,6 @@
 // handler must have no WriteTimeout. A reader that does not read is let go.
 //
 // Logs, reasons and names come from code of strangers. Pages are made by
-// html/template, need no script, and their Content-Security-Policy allows none.
+// html/template and need no script; their Content-Security-Policy allows one, by
+// its hash, which adds to the page of a build what is written to its log.
 package web

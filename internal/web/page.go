@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/managerapi"
 	"github.com/gozer-dev/gozer/internal/model"
 )
@@ -25,9 +26,12 @@ var buildHTML string
 //go:embed style.css
 var styleCSS string
 
+//go:embed follow.js
+var followJS string
+
 var (
 	buildPage = template.Must(template.New("build").Parse(buildHTML))
-	policy    = "default-src 'none'; style-src 'sha256-" + hash(styleCSS) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	policy    = "default-src 'none'; style-src 'sha256-" + hash(styleCSS) + "'; script-src 'sha256-" + hash(followJS) + "'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 func hash(text string) string {
@@ -39,6 +43,8 @@ func hash(text string) string {
 type view struct {
 	managerapi.BuildInfo
 	Style template.CSS
+	// Script adds to the log what is written; the page of a build that runs has it.
+	Script template.JS
 	// State is the result, or the phase of what has none; Class its kind: good, bad or open.
 	State, Class string
 	ChangeName   string
@@ -48,7 +54,10 @@ type view struct {
 	Running          bool
 	// LogLink is relative, so that it works below any path.
 	LogLink string
-	Tail    tail
+	// Stream is the websocket with the log, as relative.
+	Stream string
+	Tail   tail
+	Files  fileList
 }
 
 // page shows a build.
@@ -73,10 +82,17 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	if info.Attempt > 0 {
 		v.Tail = s.tail(r.Context(), fmt.Sprintf("/logs/%s/%s/%d", tenant, build, info.Attempt))
 		v.LogLink = fmt.Sprintf("../../../logs/%s/%s/%d", tenant, build, info.Attempt)
+		v.Stream = fmt.Sprintf("../../../api/tenant/%s/console-stream", tenant)
+		v.Files = s.fileList(r.Context(), fmt.Sprintf("/logs/%s/%s/%d", tenant, build, info.Attempt), v.LogLink+"/", pageFiles)
 	}
+	s.render(w, buildPage, v)
+}
+
+// render answers with a page, or says that there is none.
+func (s *server) render(w http.ResponseWriter, page *template.Template, v any) {
 	var body bytes.Buffer
-	if err := buildPage.Execute(&body, v); err != nil {
-		s.log.Error(err, "Cannot show a build", "tenant", tenant, "build", build)
+	if err := page.Execute(&body, v); err != nil {
+		s.log.Error(err, "Cannot make a page", "page", page.Name())
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
 	}
@@ -89,7 +105,8 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	_, _ = body.WriteTo(w) // the visitor is gone: nobody to tell
 }
 
-const maxJSON = 1 << 20
+// maxJSON bounds answers of the manager; a list of files may be the largest.
+const maxJSON = buildspec.MaxListBytes
 
 // get asks the manager for JSON.
 func (s *server) get(ctx context.Context, path string, out any) error {
@@ -118,7 +135,7 @@ func (s *server) ask(ctx context.Context, method, path string) (*http.Response, 
 }
 
 func viewOf(b managerapi.BuildInfo) view {
-	v := view{BuildInfo: b, Style: template.CSS(styleCSS), State: b.Result, Class: "open", Running: b.Result == ""} //nolint:gosec // our own file
+	v := view{BuildInfo: b, Style: template.CSS(styleCSS), State: b.Result, Class: "open", Running: b.Result == "", Script: template.JS(followJS)} //nolint:gosec // our own files
 	switch {
 	case b.Result == "" && b.Phase != "":
 		v.State = strings.ToLower(b.Phase)

@@ -7,8 +7,10 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/managerapi"
 )
@@ -24,7 +26,28 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, logstore.ErrBadKey.Error(), http.StatusBadRequest)
 		return
 	}
-	s.forward(w, r, path, []string{"offset", "follow"})
+	if r.Method == http.MethodGet && r.URL.Query().Get("follow") == "true" {
+		s.follow(w, r, path)
+		return
+	}
+	s.forward(w, r, path, []string{"offset"})
+}
+
+// files hands on a file of a build, or which there are.
+func (s *server) files(w http.ResponseWriter, r *http.Request) {
+	attempt := r.PathValue("attempt")
+	path, ok := logPath(r.PathValue("namespace"), r.PathValue("build"), attempt)
+	name := r.PathValue("name")
+	if !ok || name != "" && buildspec.CheckFileName(name) != nil {
+		http.Error(w, "a file is at /logs/<tenant>/<build>/<attempt>/<name>", http.StatusBadRequest)
+		return
+	}
+	if name == "" && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.listing(w, r, path)
+		return
+	}
+	w.Header().Set("Vary", "Accept, Accept-Encoding")
+	s.forward(w, r, path+"/"+name, nil)
 }
 
 // logPath is the manager's path of a log; an empty attempt is the newest.
@@ -62,9 +85,26 @@ func buildPath(namespace, build string) (string, bool) {
 	return "/api/builds/" + k.Namespace + "/" + k.Build, err == nil
 }
 
+// passed are the headers of a request that go to the manager: which part of a
+// file, and which version of it is known.
+var passed = []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
+
+func headersFor(bearer string, in http.Header) http.Header {
+	out := http.Header{"Authorization": {bearer}, "Accept-Encoding": {"identity"}, "User-Agent": {"gozer-web"}}
+	for _, name := range passed {
+		if v := in.Get(name); v != "" && len(v) < maxHeader {
+			out.Set(name, v)
+		}
+	}
+	return out
+}
+
+// maxHeader is more than any of them needs.
+const maxHeader = 1000
+
 // forward asks the manager and passes its answer on as it comes. Of the
-// request only the method, the path that is given and the parameters that are
-// allowed go there.
+// request only the method, the path that is given, the parameters that are
+// allowed, and a few headers go there.
 func (s *server) forward(w http.ResponseWriter, r *http.Request, path string, allowed []string) {
 	target := *s.manager
 	target.Path += path
@@ -76,9 +116,15 @@ func (s *server) forward(w http.ResponseWriter, r *http.Request, path string, al
 			p.Out.URL = &target
 			p.Out.Host = target.Host
 			p.Out.Body, p.Out.ContentLength = http.NoBody, 0
-			p.Out.Header = http.Header{"Authorization": {s.bearer}, "Accept-Encoding": {"identity"}, "User-Agent": {"gozer-web"}}
+			p.Out.Header = headersFor(s.bearer, r.Header)
 		},
-		ModifyResponse: s.check,
+		ModifyResponse: func(resp *http.Response) error {
+			err := s.check(resp)
+			if err == nil && takesGzip(r.Header) {
+				compress(resp)
+			}
+			return err
+		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() == nil {
 				s.log.Error(err, "The manager does not answer", "path", path)
@@ -107,7 +153,7 @@ func (s *server) check(resp *http.Response) error {
 	resp.Header.Del("Set-Cookie")
 	resp.Header.Del("WWW-Authenticate")
 	switch code := resp.StatusCode; {
-	case code == http.StatusUnauthorized, code == http.StatusForbidden, code/100 == 3, code/100 == 5:
+	case code == http.StatusUnauthorized, code == http.StatusForbidden, code/100 == 3 && code != http.StatusNotModified, code/100 == 5:
 		s.log.Info("The manager's answer is not passed on; have web and manager the same token key?", "status", code, "path", resp.Request.URL.Path)
 		body := []byte(unreachable + "\n")
 		_ = resp.Body.Close()

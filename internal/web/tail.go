@@ -7,7 +7,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"unicode"
+
+	"github.com/gozer-dev/gozer/internal/model"
 )
 
 const (
@@ -22,6 +23,8 @@ type tail struct {
 	Cut bool
 	// Missing says why there is no text.
 	Missing string
+	// Next is where the log goes on.
+	Next int64
 }
 
 // tail asks the manager for the end of a log. A page without it is a page.
@@ -47,7 +50,9 @@ func (s *server) tail(ctx context.Context, path string) tail {
 	if err != nil {
 		return tail{Missing: "The log cannot be read now."}
 	}
-	return tailOf(string(data), offset > 0)
+	out := tailOf(string(data), offset > 0)
+	out.Next = offset + int64(len(data))
+	return out
 }
 
 func missing(status int) tail {
@@ -93,7 +98,7 @@ func plain(line string) string {
 		switch {
 		case r == '\t':
 			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+		case model.Unprintable(r):
 			return '\uFFFD'
 		}
 		return r

@@ -18,6 +18,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/gozer-dev/gozer/internal/history"
+	"github.com/gozer-dev/gozer/internal/logarchive"
 	"github.com/gozer-dev/gozer/internal/logstore"
 	"github.com/gozer-dev/gozer/internal/managerapi"
 	"github.com/gozer-dev/gozer/internal/token"
@@ -36,6 +37,7 @@ func failed() managerapi.BuildInfo {
 // fixture is a manager and a web service before it.
 type fixture struct {
 	logs *logstore.Store
+	kept *logarchive.Archive
 	web  *httptest.Server
 }
 
@@ -52,12 +54,16 @@ func newFixture(t *testing.T, info managerapi.BuildInfo, liveErr error) fixture 
 	}
 	t.Cleanup(func() { _ = errors.Join(logs.Close(), past.Close()) })
 	key := token.NewKey()
+	kept, err := logarchive.Open(t.Context(), "mem://", logarchive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	manager := httptest.NewServer(managerapi.New(managerapi.Options{
-		Logs: logs, History: past, Key: key, Log: logr.Discard(),
+		Logs: logs, Archive: kept, History: past, Key: key, Log: logr.Discard(),
 		Live: func(context.Context, string, string) (managerapi.BuildInfo, error) { return info, liveErr },
 	}))
 	t.Cleanup(manager.Close)
-	return fixture{logs: logs, web: newWeb(t, manager.URL, key)}
+	return fixture{logs: logs, kept: kept, web: newWeb(t, manager.URL, key)}
 }
 
 func newWeb(t *testing.T, manager string, key token.Key) *httptest.Server {
@@ -66,7 +72,7 @@ func newWeb(t *testing.T, manager string, key token.Key) *httptest.Server {
 		Intake: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "webhook of ", r.PathValue("connection")) //nolint:errcheck // a test
 		}),
-		ManagerURL: manager, Key: key, Log: logr.Discard(),
+		ManagerURL: manager, Key: key, Log: logr.Discard(), Origins: []string{"pages.example.com"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +167,7 @@ func TestPathTricks(t *testing.T) {
 	for _, path := range []string{
 		"/logs/..%2f..%2fmetrics/x", "/logs/acme/..%2f..%2f..%2fmetrics", "/logs/acme/b/..", "/logs/../metrics", "/logs/acme/b/1%2f..%2f..", "/logs/acme/%2e%2e/1",
 		"/logs/acme/b/1%3foffset=0", "/logs/acme/b%00/1", "/logs/acme/b%0d%0aX:%20y/1", "/logs/ACME/b/1", "/logs/acme/b/-1", "/logs/acme/b/01", "/logs//b/1",
-		"/logs/acme/b/1/2", "/logs/acme@evil.example.com/b/1", "/t/acme/build/..%2f..%2fx", "/t/acme/build/%2e%2e", "/t/a%2fb/build/x", "/api/builds/acme/..%2f..%2fmetrics",
+		"/logs/acme/b/1/..%2f2", "/logs/acme/b/1/a%2f%2e%2e%2fb", "/logs/acme/b/1/%2fetc", "/logs/acme/b/1/a%5cb", "/logs/acme/b/1/a%00", "/logs/acme/b/1/a%0d%0aX:%20y", "/logs/acme/b/01/x", "/logs/acme/b/1/x/", "/logs/acme@evil.example.com/b/1", "/t/acme/build/..%2f..%2fx", "/t/acme/build/%2e%2e", "/t/a%2fb/build/x", "/api/builds/acme/..%2f..%2fmetrics",
 		"/api/builds/acme/x%3fa=b", "/logs/acme/a..b/1",
 	} {
 		if got := do(t, "GET", web.URL+path, nil); got.code/100 != 4 && got.code/100 != 3 {
@@ -187,7 +193,7 @@ func TestManagerSeesOnlyTheService(t *testing.T) {
 	}))
 	t.Cleanup(manager.Close)
 	web := newWeb(t, manager.URL, key)
-	got := do(t, "GET", web.URL+"/logs/acme/b/1?offset=3&follow=true&token=x&offset=4", http.Header{
+	got := do(t, "GET", web.URL+"/logs/acme/b/1?offset=3&token=x&offset=4", http.Header{
 		"Authorization": {"Bearer visitor"}, "Cookie": {"session=1"}, "X-Forwarded-For": {"10.0.0.1"}, "Connection": {"Upgrade, X-Secret"}, "Upgrade": {"websocket"},
 		"X-Secret": {"1"}, "Te": {"trailers"}, "Proxy-Authorization": {"Basic eA=="},
 	})
@@ -205,7 +211,7 @@ func TestManagerSeesOnlyTheService(t *testing.T) {
 			t.Errorf("the manager sees %s: %s", name, r.Header.Get(name))
 		}
 	}
-	if r.URL.String() != "/logs/acme/b/1?follow=true&offset=3&offset=4" {
+	if r.URL.String() != "/logs/acme/b/1?offset=3&offset=4" {
 		t.Errorf("the manager is asked for %s", r.URL)
 	}
 	if got.code != 200 || got.header.Get("Set-Cookie") != "" || got.header.Get("X-Hop") != "" {
@@ -245,10 +251,19 @@ func TestFollow(t *testing.T) {
 
 // TestFollowerThatLeaves: the manager's side ends as well.
 func TestFollowerThatLeaves(t *testing.T) {
-	left := make(chan struct{})
+	followed, left := make(chan struct{}), make(chan struct{})
 	manager := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, "one") //nolint:errcheck // a test
+		w.Header().Set(logstore.HeaderAttempt, "1")
+		switch {
+		case r.Method == http.MethodHead:
+			w.Header().Set("Content-Length", "4")
+			return
+		case r.URL.Query().Get("follow") != "true":
+			fmt.Fprintln(w, "one") //nolint:errcheck // a test
+			return
+		}
 		_ = http.NewResponseController(w).Flush()
+		close(followed)
 		<-r.Context().Done()
 		close(left)
 	}))
@@ -267,6 +282,7 @@ func TestFollowerThatLeaves(t *testing.T) {
 	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
+	<-followed
 	cancel()
 	select {
 	case <-left:
@@ -328,8 +344,8 @@ func TestPage(t *testing.T) {
 			"ci/test.sh ended with 1", "web_test.go:41: want 200, got 500", "2026-03-01 12:00:00 UTC", "1m23s", `href="../../../logs/acme/b/2"`, "one\ntwo</pre>",
 			"<code>3f2c1d4e5</code>", "acme/api#11, acme/api#12", `lang="en"`,
 		}, []string{"follow=true", "last lines", "<script", "non-voting"}},
-		"running":        {running, "one\n", []string{`<span class="open">running</span>`, "logs/acme/b/2?follow=true"}, []string{"Ended", "Reason", "First failure"}},
-		"running no log": {running, "", []string{"There is no log"}, []string{"<pre"}},
+		"running":        {running, "one\n", []string{`<span class="open">running</span>`, "logs/acme/b/2?follow=true", `data-path="../../../logs/acme/b/2" data-stream="../../../api/tenant/acme/console-stream" data-build="b" data-offset="4"`, "one\n</pre>"}, []string{"Ended", "Reason", "First failure"}},
+		"running no log": {running, "", []string{"There is no log", `data-offset="0"`}, nil},
 		"waiting":        {waiting, "", []string{"waiting", "It has not begun."}, []string{"Started", "Attempt", "whole log"}},
 		"skipped":        {skipped, "", []string{"SKIPPED", "This build did not run."}, []string{"whole log"}},
 		"non-voting":     {quiet, "x\n", []string{"(non-voting)"}, nil},
@@ -401,6 +417,14 @@ func TestPolicy(t *testing.T) {
 	m := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(got.body)
 	if len(m) < 2 || !strings.Contains(csp, "'sha256-"+hash(m[1])+"'") {
 		t.Errorf("the style that is sent is not the one that %q allows", csp)
+	}
+	running := failed()
+	running.Result = ""
+	f = newFixture(t, running, nil)
+	f.append(t, "one\n", false)
+	m = regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindStringSubmatch(do(t, "GET", f.web.URL+"/t/acme/build/b", nil).body)
+	if len(m) < 2 || !strings.Contains(csp, "script-src 'sha256-"+hash(m[1])+"';") {
+		t.Errorf("the script that is sent is not the one that %q allows", csp)
 	}
 	if !strings.HasPrefix(csp, "default-src 'none'; ") || strings.Contains(csp, "unsafe") || strings.Contains(got.body, " style=") {
 		t.Errorf("policy %q", csp)
