@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,6 +49,13 @@ func cluster(t *testing.T) (*env, *bytes.Buffer) {
 	for _, e := range statusviewtest.Events() {
 		add(&e)
 	}
+	for _, p := range nodePods() {
+		add(p)
+	}
+	add(&gozer.Hold{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "look-at-unit"},
+		Spec: gozer.HoldSpec{Project: "acme/web", Job: "unit", Change: new(int64(8)), Reason: "fails only here", Count: 1, NodeExpiration: 86400},
+		Status: gozer.HoldStatus{Held: 1, Nodes: 1, Conditions: []metav1.Condition{{Type: gozer.ConditionReady, Reason: "Done"}},
+			Builds: []gozer.HeldBuild{{Build: "gate-web-7-c-1-unit", Change: "acme/web#7", Result: "FAILURE", Nodes: []string{"kept-n0"}, ExpiresAt: metav1.NewTime(statusviewtest.Now.Add(24 * time.Hour))}}}})
 	for _, p := range []string{"check", "gate"} {
 		add(&gozer.Pipeline{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: p}})
 	}
@@ -66,6 +74,19 @@ func cluster(t *testing.T) (*env, *bytes.Buffer) {
 		whoami: func(context.Context) string { return "alice" }, patience: time.Second, pause: time.Millisecond,
 		proxy: func(context.Context, string) (*http.Response, error) { return nil, errors.New("no log store here") },
 	}, out
+}
+
+// nodePods of the story: one of a build, and a warm one.
+func nodePods() []*corev1.Pod {
+	pod := func(name string, labels map[string]string) *corev1.Pod {
+		labels[gozer.LabelRole], labels[gozer.LabelPool], labels[gozer.LabelNodeLabel] = "node", "default", "debian"
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: name, Labels: labels, CreationTimestamp: metav1.NewTime(statusviewtest.Now.Add(-time.Minute))},
+			Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.0.0.1"}}
+	}
+	kept := pod("kept-n0", map[string]string{gozer.LabelHold: "look-at-unit", gozer.LabelNodeState: "hold"})
+	kept.Annotations = map[string]string{gozer.AnnotationKeySecret: "kept-n0-ssh", gozer.AnnotationHostKey: "ssh-ed25519 AAAA"}
+	return []*corev1.Pod{kept, pod("warm-debian-1", map[string]string{gozer.LabelTemplate: "t"}),
+		pod("gate-web-8-d-2-unit-1-n0", map[string]string{gozer.LabelNodeRequest: "gate-web-8-d-2-unit-1", gozer.LabelBuild: "gate-web-8-d-2-unit"})}
 }
 
 func TestCommands(t *testing.T) {
@@ -105,10 +126,37 @@ func TestCommands(t *testing.T) {
 		"builds":                     {"builds", 0, []string{"NAME", "gate-web-7-c-1-unit", "FAILURE", "web_test.go:41"}},
 		"builds of a change":         {"builds acme/web#8", 0, []string{"gate-web-8-d-2-unit", "Running"}},
 		"builds of nothing":          {"builds acme/web#1", 1, []string{"has no builds"}},
+		"nodes":                      {"nodes", 0, []string{"NODE", "gate-web-8-d-2-unit-1-n0", "in-use", "acme/web#8", "warm-debian-1", "ready"}},
+		"nodes as json":              {"node-list -A -o json", 0, []string{`"state":"ready"`, `"tenant":"acme"`}},
+		"nodes: bad output":          {"nodes -o yaml", 2, []string{"text or json"}},
+		"what waits for nodes":       {"nodes --requests", 0, []string{"REQUEST", "pool small has 2 of at most 2 nodes in use"}},
+		"requests as json":           {"nodes --requests -o json", 0, []string{`"state":"Fulfilled"`}},
+		"autohold":                   {"autohold acme/web unit --change 8 --reason slow --count 2 --node-hold-expiration 90m --expires 3600", 0, []string{"unit-", "holds the nodes of the next 2 failures of unit in acme/web, #8"}},
+		"autohold of a ref":          {"autohold git.example.com/acme/web unit --ref refs/heads/stable/.* --reason slow", 0, []string{"the next failure of unit in git.example.com/acme/web, refs/heads/stable/.*"}},
+		"autohold: why":              {"autohold acme/web unit", 2, []string{"--reason"}},
+		"autohold: both":             {"autohold acme/web unit --reason x --change 8 --ref y", 2, []string{"not both"}},
+		"autohold: no change":        {"autohold acme/web unit --reason x --change 0", 2, []string{"--change is a number"}},
+		"autohold: a bad ref":        {"autohold acme/web unit --reason x --ref (", 2, []string{"no regular expression"}},
+		"autohold: a bad time":       {"autohold acme/web unit --reason x --expires tomorrow", 2, []string{"90m"}},
+		"autohold: too short":        {"autohold acme/web unit --reason x --node-hold-expiration 5", 2, []string{"a minute at least"}},
+		"autohold: too many":         {"autohold acme/web unit --reason x --count 1000", 2, []string{"1 to 256"}},
+		"autohold: unknown project":  {"autohold acme/wep unit --reason x", 1, []string{"did you mean acme/web"}},
+		"autohold-list":              {"autohold-list", 0, []string{"NAME", "look-at-unit", "#8", "Done", "1/1"}},
+		"autohold-list as json":      {"autohold-list -o json", 0, []string{`"reason":"fails only here"`}},
+		"autohold-info":              {"autohold-info look-at-unit", 0, []string{"unit of acme/web, #8: fails only here", "1 of 1 builds; nodes are kept for 1d0h", "gate-web-7-c-1-unit  acme/web#7  FAILURE  until 2025-03-05T14:02:31Z", "    kept-n0"}},
+		"autohold-info: unknown":     {"autohold-info look-at-unt", 1, []string{"did you mean look-at-unit"}},
+		"autohold-delete":            {"autohold-delete look-at-unit", 0, []string{"look-at-unit is deleted, with the 1 nodes that it had"}},
+		"ssh: nothing named":         {"ssh", 2, []string{"give a node"}},
+		"ssh: unknown":               {"ssh -n acme nowhere", 1, []string{"has no node nowhere"}},
+		"ssh: a warm one":            {"ssh -n acme warm-debian-1", 1, []string{"it waits for one"}},
+		"ssh: no key":                {"ssh -n acme kept-n0 ls -n", 1, []string{"the key of node kept-n0 is gone"}},
 		"logs: unknown build":        {"logs gate-web-7-c-1-unti", 1, []string{"did you mean gate-web-7-c-1-unit"}},
 		"logs: unknown job":          {"logs acme/web#7 unti", 1, []string{"no build of job unti", "did you mean unit"}},
 		"logs: a change without job": {"logs acme/web#7", 2, []string{"say which job"}},
 		"logs: no log store":         {"logs acme/web#7 unit", 1, []string{"cannot reach the log store"}},
+		"logs: a bad name":           {"logs acme/web#7 unit --file ../x", 2, []string{"not the name of a file"}},
+		"artifacts: none":            {"artifacts acme/web#7 unit", 1, []string{"has returned no artifacts; `logs --files` lists"}},
+		"artifacts: nothing":         {"artifacts", 2, []string{"give the name of a build"}},
 		"logs: nothing":              {"logs", 2, []string{"give the name of a build"}},
 	}
 	for name, tc := range tests {
@@ -195,6 +243,30 @@ func TestParseTarget(t *testing.T) {
 		if s := got.connection + ":" + got.name(); s != want {
 			t.Errorf("parseTarget(%q) = %q, want %q", text, s, want)
 		}
+	}
+}
+
+// TestAutoholdTwice: within seconds it is asked for once, whatever the time has become
+// that it ends at.
+func TestAutoholdTwice(t *testing.T) {
+	e, _ := cluster(t)
+	now := time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC)
+	e.now = func() time.Time { now = now.Add(100 * time.Millisecond); return now }
+	holds := func() int {
+		var list gozer.HoldList
+		if err := e.client.List(t.Context(), &list); err != nil {
+			t.Fatal(err)
+		}
+		return len(list.Items)
+	}
+	before := holds()
+	for range 12 {
+		if code := run(t.Context(), e, []string{"gozerctl", "autohold", "-n", "acme", "acme/web", "unit", "--reason", "slow", "--expires", "1h"}); code != 0 {
+			t.Fatal(code)
+		}
+	}
+	if got := holds() - before; got != 1 {
+		t.Errorf("%d holds are made", got)
 	}
 }
 
@@ -327,6 +399,10 @@ func TestLogs(t *testing.T) {
 		"broken off":    {[]string{"acme/web#7", "unit", "-f"}, []*http.Response{answer(200, "1", "hel", true), answer(200, "1", "lo\n", false)}, 0, "hello\n", []string{base + "?follow=true", base + "/1?follow=true&offset=3"}},
 		"none any more": {[]string{"acme/web#7", "unit"}, []*http.Response{answer(404, "", "no such log: x", false)}, 1, "error: build gate-web-7-c-1-unit (FAILURE) has no log: it never ran, or the log is older than logs are kept\n", []string{base + "?"}},
 		"forbidden":     {[]string{"acme/web#7", "unit"}, []*http.Response{answer(403, "", "no", false)}, 1, "error: you may not read this log: no; it takes a role that may get services/proxy in gozer-system\n", []string{base + "?"}},
+		"files":         {[]string{"acme/web#7", "unit", "--files"}, []*http.Response{answer(200, "", `{"attempt":2,"files":[{"name":"a\u001b b","size":12,"modified":"2026-03-01T12:00:00Z"}]}`, false)}, 0, "SIZE  MODIFIED             NAME\n12    2026-03-01 12:00:00  a b\n", []string{base + "/"}},
+		"no files":      {[]string{"acme/web#7", "unit", "--files"}, []*http.Response{answer(404, "", "no such log: x", false)}, 1, "error: build gate-web-7-c-1-unit (FAILURE) has no log: it never ran, or the log is older than logs are kept\n", []string{base + "/"}},
+		"a file":        {[]string{"acme/web#7", "unit", "--file", "d/a b?"}, []*http.Response{answer(200, "", `{"attempt":2}`, false), answer(200, "", "hello", false)}, 0, "hello", []string{base + "/", base + "/2/d/a%20b%3F"}},
+		"no such file":  {[]string{"acme/web#7", "unit", "--file", "repot"}, []*http.Response{answer(200, "", `{"attempt":2,"files":[{"name":"report"}]}`, false), answer(404, "", "no such file", false)}, 1, "error: build gate-web-7-c-1-unit left no file repot; did you mean report?\n", []string{base + "/", base + "/2/repot"}},
 		"no service":    {[]string{"acme/web#7", "unit"}, []*http.Response{answer(404, "", `services "gozer-web" not found`, false)}, 1, `error: the log store does not answer: services "gozer-web" not found; is Gozer in the namespace gozer-system? say otherwise with --operator-namespace` + "\n", []string{base + "?"}},
 	}
 	for name, tc := range tests {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,6 +26,8 @@ type env struct {
 	client client.WithWatch
 	// proxy fetches a path of the API server, as a stream.
 	proxy func(ctx context.Context, path string) (*http.Response, error)
+	// forward makes a local address that leads to a port of a Pod, until it is stopped.
+	forward func(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error)
 	// whoami is the user's name; empty when it is not known.
 	whoami func(ctx context.Context) string
 	// changed tells of changes in the tenant until the context ends.
@@ -41,6 +44,14 @@ func (e *env) flags(f *pflag.FlagSet) {
 	f.StringVar(&e.context, "context", "", "context of the kubeconfig to use")
 	f.StringVarP(&e.namespace, "namespace", "n", "", "the tenant: its namespace")
 	f.StringVar(&e.operatorNamespace, "operator-namespace", "gozer-system", "namespace that Gozer itself runs in")
+}
+
+// connectFor connects for a command that says what it found as text or as JSON.
+func (e *env) connectFor(output string) error {
+	if output != "text" && output != "json" {
+		return usage("--output is text or json, not %q", output)
+	}
+	return e.connect()
 }
 
 // connect makes the clients, unless they are there.
@@ -81,6 +92,7 @@ func (e *env) connect() error {
 		}
 		return r.Status.UserInfo.Username
 	}
+	e.forward = forwarder(cfg)
 	e.proxy, err = proxyOf(cfg) //nolint:bodyclose // it makes a client; whoever asks closes
 	if err != nil {
 		return err
@@ -94,7 +106,7 @@ func (e *env) connect() error {
 // Scheme of the kinds that commands use.
 func Scheme() *runtime.Scheme {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{gozer.AddToScheme, authenticationv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{gozer.AddToScheme, authenticationv1.AddToScheme, corev1.AddToScheme} {
 		if err := add(s); err != nil {
 			panic(err) // the kinds contradict one another: a mistake in this program
 		}
@@ -121,7 +133,7 @@ func proxyOf(cfg *rest.Config) (func(context.Context, string) (*http.Response, e
 		if err != nil {
 			return nil, err
 		}
-		u = u.JoinPath(ref.Path)
+		u = u.JoinPath(ref.EscapedPath())
 		u.RawQuery = ref.RawQuery
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 		if err != nil {

@@ -105,6 +105,7 @@ func TestRealServer(t *testing.T) {
 			t.Error("the account is not known")
 		}
 	})
+	t.Run("ssh", func(t *testing.T) { testSSHThroughTheServer(t, c, gozerctl) })
 	t.Run("logs", func(t *testing.T) {
 		b := &gozer.Build{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "b"}}
 		b.Spec.Change = gozer.ChangeRef{Project: gozer.ProjectRef{Connection: "gitea", Name: "acme/web"}, Number: 8, Ref: "r", Branch: "main"}

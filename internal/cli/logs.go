@@ -20,31 +20,45 @@ import (
 )
 
 func (e *env) logsCommand(name string) *cobra.Command {
-	var follow bool
+	var follow, files bool
+	var file string
 	c := &cobra.Command{
 		Use:   "logs BUILD | CHANGE JOB",
 		Short: "Print the log of a build; with -f as it is written",
 		Example: fmt.Sprintf(`  %[1]s logs -n acme acme/web#8 unit -f
-  %[1]s logs -n acme gate-web-8-1a2b3c4d-1-unit-9f0e`, name),
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 1 || len(args) > 2 {
-				return usage("give the name of a build, or a change and a job")
-			}
-			return nil
-		},
+  %[1]s logs -n acme gate-web-8-1a2b3c4d-1-unit-9f0e
+  %[1]s logs -n acme acme/web#8 unit --files
+  %[1]s logs -n acme acme/web#8 unit --file coverage/index.html >index.html`, name),
+		Args: buildArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := e.connect(); err != nil {
 				return err
 			}
 			b, err := e.findBuild(c.Context(), args)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
+			case files:
+				return e.files(c.Context(), b)
+			case file != "":
+				return e.file(c.Context(), b, file)
 			}
 			return e.logs(c.Context(), b, follow)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the build is done")
+	c.Flags().BoolVar(&files, "files", false, "list the files that the build left")
+	c.Flags().StringVar(&file, "file", "", "print one of these files")
+	c.MarkFlagsMutuallyExclusive("follow", "files", "file")
 	return c
+}
+
+// buildArgs name a build, or a change and a job.
+func buildArgs(_ *cobra.Command, args []string) error {
+	if len(args) < 1 || len(args) > 2 {
+		return usage("give the name of a build, or a change and a job")
+	}
+	return nil
 }
 
 // findBuild finds what was named; of a change and a job it is the newest build.

@@ -86,8 +86,9 @@ A tenant is a namespace: choose it with -n, or by the context of your kubeconfig
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	e.flags(root.PersistentFlags())
 	root.AddCommand(e.configCommand(name), e.tenantCommand(name), e.simulateCommand(name), e.mergeCommand(name))
-	root.AddCommand(e.statusCommand(name), e.explainCommand(name), e.logsCommand(name),
-		e.enqueueCommand(name), e.dequeueCommand(name), e.promoteCommand(name), e.buildsCommand(name), e.encryptCommand(name))
+	root.AddCommand(e.statusCommand(name), e.explainCommand(name), e.logsCommand(name), e.artifactsCommand(name),
+		e.enqueueCommand(name), e.dequeueCommand(name), e.promoteCommand(name), e.buildsCommand(name), e.nodesCommand(name), e.encryptCommand(name))
+	root.AddCommand(e.autoholdCommand(name), e.autoholdListCommand(name), e.autoholdInfoCommand(name), e.autoholdDeleteCommand(name), e.sshCommand(name))
 	return root
 }
 

@@ -31,10 +31,7 @@ func (e *env) statusCommand(name string) *cobra.Command {
   %[1]s status -n acme --output json | jq '.queues[].items[].change'`, name),
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usage("--output is text or json, not %q", o.output)
-			}
-			if err := e.connect(); err != nil {
+			if err := e.connectFor(o.output); err != nil {
 				return err
 			}
 			return e.status(c.Context(), o)

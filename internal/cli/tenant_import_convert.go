@@ -17,7 +17,7 @@ import (
 )
 
 // connectionDrivers are those that a Connection can have.
-var connectionDrivers = []string{"gitea"}
+var connectionDrivers = []string{"gitea", "github"}
 
 // convert makes the files and notes what has no place in them.
 func (i *imported) convert() error {
@@ -193,7 +193,7 @@ func (i *imported) connectionManifests() error {
 	for _, c := range i.connections {
 		switch {
 		case !slices.Contains(connectionDrivers, c.Driver):
-			i.notes.add(0, "connection "+statusview.Clean(c.Name), fmt.Sprintf("there is no driver %s yet; there is %s", statusview.Clean(c.Driver), strings.Join(connectionDrivers, ", ")))
+			i.notes.add(0, "connection "+statusview.Clean(c.Name), fmt.Sprintf("there is no driver %s yet; there are %s", statusview.Clean(c.Driver), strings.Join(connectionDrivers, ", ")))
 			continue
 		case len(validation.IsDNS1123Subdomain(c.Name)) > 0 || len(c.Name) > 63:
 			i.notes.add(0, "connection "+statusview.Clean(c.Name), "no Connection can have that name; rename it, also in pipelines")
@@ -202,16 +202,20 @@ func (i *imported) connectionManifests() error {
 			i.notes.add(0, "connection "+statusview.Clean(c.Name), "its address is not known; write it by hand")
 			continue
 		}
+		spec, keys := gozer.ConnectionSpec{Driver: c.Driver, URL: c.URL, CanonicalHostname: c.Hostname, SecretName: c.Name}, "token"
+		if c.AppID != "" {
+			spec.App, keys = &gozer.ConnectionApp{ID: c.AppID}, "privateKey (the App's PEM file)"
+		}
 		text, err := manifest(&gozer.Connection{
 			TypeMeta:   metav1.TypeMeta{APIVersion: gozer.GroupVersion.String(), Kind: "Connection"},
 			ObjectMeta: metav1.ObjectMeta{Name: c.Name, Namespace: i.namespace},
-			Spec:       gozer.ConnectionSpec{Driver: c.Driver, URL: c.URL, CanonicalHostname: c.Hostname, SecretName: c.Name},
+			Spec:       spec,
 		})
 		if err != nil {
 			return err
 		}
 		texts = append(texts, text)
-		i.notes.add(0, "secrets of the connection "+statusview.Clean(c.Name), fmt.Sprintf("put its token and webhookSecret into a Secret %s in %s", c.Name, i.namespace))
+		i.notes.add(0, "secrets of the connection "+statusview.Clean(c.Name), fmt.Sprintf("put its %s and webhookSecret into a Secret %s in %s", keys, c.Name, i.namespace))
 	}
 	if len(texts) > 0 {
 		i.outputs = append(i.outputs, output{name: "connections.yaml", content: strings.Join(texts, "---\n"), what: count(len(texts), "connection", "connections")})
