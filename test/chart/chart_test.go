@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -100,19 +101,22 @@ func TestArguments(t *testing.T) {
 			"--namespace=$(POD_NAMESPACE)", "--image=docker.io/local/gozer:0.1.0", "--ansible-image=docker.io/local/gozer-ansible:0.1.0", "--image-pull-policy=IfNotPresent",
 			"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=",
 			"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
-			"--item-ttl=1h", "--event-ttl=1h",
+			"--work-limit=0", "--item-ttl=1h", "--event-ttl=1h", "--logs-max-age=720h", "--logs-max-total=8Gi",
 		}},
 		"manager, changed": {role: "manager",
 			set: []string{"image.repository=example.com/gozer", "image.tag=dev", "image.pullPolicy=Never", "web.externalURL=https://gozer.example.com",
-				"retention.items=2h30m", "retention.events=10m", "manager.extraArgs={--log-level=debug}"},
+				"retention.items=2h30m", "retention.events=10m", "logs.url=s3://logs?region=eu-west-1", "logs.maxAge=24h", "logs.maxTotal=0", "manager.extraArgs={--log-level=debug}"},
 			want: []string{
 				"--namespace=$(POD_NAMESPACE)", "--image=example.com/gozer:dev", "--ansible-image=example.com/gozer-ansible:dev", "--image-pull-policy=Never",
 				"--merger-url=https://gozer-merger.gate.svc:8080", "--manager-url=http://gozer-manager.gate.svc:8080", "--web-url=https://gozer.example.com",
 				"--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--api-bind=:8080", "--health-bind=:8081",
-				"--item-ttl=2h30m", "--event-ttl=10m", "--log-level=debug",
+				"--work-limit=0", "--item-ttl=2h30m", "--event-ttl=10m", "--logs-url=s3://logs?region=eu-west-1", "--logs-max-age=24h", "--logs-max-total=0", "--log-level=debug",
 			}},
 		"web": {role: "web", want: []string{
 			"--namespace=$(POD_NAMESPACE)", "--manager-url=http://gozer-manager.gate.svc:8080", "--token-key=/etc/gozer/token/key", "--bind=:8080",
+		}},
+		"web, published": {role: "web", set: []string{"web.externalURL=https://gozer.example.com:8443/x"}, want: []string{
+			"--namespace=$(POD_NAMESPACE)", "--manager-url=http://gozer-manager.gate.svc:8080", "--token-key=/etc/gozer/token/key", "--bind=:8080", "--origin=gozer.example.com:8443",
 		}},
 		"merger": {role: "merger", want: []string{
 			"--namespace=$(POD_NAMESPACE)", "--token-key=/etc/gozer/token/key", "--data-dir=/var/lib/gozer", "--bind=:8080", "--max-disk=80%",
@@ -294,6 +298,26 @@ func TestNetworkPolicies(t *testing.T) {
 	if len(get[networkingv1.NetworkPolicy](t, rendered, "NetworkPolicy/acme/gozer-executor").Spec.Ingress) != 0 {
 		t.Error("executors can be reached")
 	}
+	if len(node.Spec.Egress) != 2 || node.Spec.Egress[1].To[0].IPBlock == nil {
+		t.Errorf("nodes reach more than DNS and the ranges that are left: %+v", node.Spec.Egress)
+	}
+}
+
+// TestNodesReachEachOther: those of one tenant do, in both directions, and nobody else
+// comes in by that.
+func TestNodesReachEachOther(t *testing.T) {
+	rendered := render(t, "networkPolicy.enabled=true", "networkPolicy.tenantNamespaces={acme}", "networkPolicy.nodesReachEachOther=true")
+	spec := get[networkingv1.NetworkPolicy](t, rendered, "NetworkPolicy/acme/gozer-node").Spec
+	nodes := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"gozer.dev/role": "node"}}}}
+	if len(spec.Ingress) != 2 || len(spec.Egress) != 3 {
+		t.Fatalf("the policy: %+v", spec)
+	}
+	if diff := cmp.Diff(networkingv1.NetworkPolicyIngressRule{From: nodes}, spec.Ingress[1]); diff != "" {
+		t.Errorf("who comes in (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(networkingv1.NetworkPolicyEgressRule{To: nodes}, spec.Egress[1]); diff != "" {
+		t.Errorf("what they reach (-want +got):\n%s", diff)
+	}
 }
 
 func TestIngress(t *testing.T) {
@@ -321,10 +345,13 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"argument":         {"manager.extraArgs={debug}", "extraArgs"},
 		"image with a tag": {"image.tag=a b", "tag"},
 		"namespace":        {"networkPolicy.tenantNamespaces={Acme}", "tenantNamespaces"},
+		"nodes":            {"networkPolicy.nodesReachEachOther=often", "nodesReachEachOther"},
 		"room on disk":     {"merger.maxDisk=much", "maxDisk"},
 		"manager replicas": {"manager.replicas=2", "replicas"},
 		"no merger":        {"merger.replicas=0", "replicas"},
 		"one Pod":          {"onePod=true", "onePod"},
+		"credentials":      {"logs.url=s3://key:secret@bucket", "url"},
+		"another store":    {"logs.url=ftp://logs", "url"},
 		"one Pod, spelt":   {"onePod.enable=true", "enable"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ Takes (dict "root" $ "role" "web"). */ -}}
 {{- /* What the Pods of all roles have in common. Takes (dict "root" $ "role" "web" "values" .Values.web). */ -}}
 {{- define "gozer.podSpec" -}}
 serviceAccountName: gozer-{{ .role }}
-automountServiceAccountToken: true
+automountServiceAccountToken: {{ ne .role "finger" }} # finger asks nothing of Kubernetes
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
@@ -79,6 +79,10 @@ env:
       fieldPath: metadata.namespace
 - name: HOME
   value: /tmp
+{{- if and .root.Values.logs.secretFile (has .role (list "manager" "all")) }}
+- name: GOOGLE_APPLICATION_CREDENTIALS
+  value: /etc/gozer/bucket/credentials
+{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -197,5 +201,9 @@ metadata:
   namespace: {{ .root.Release.Namespace }}
   labels:
     {{- include "gozer.labels" .root | nindent 4 }}
+  {{- with .values.serviceAccountAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 automountServiceAccountToken: false
 {{- end }}
