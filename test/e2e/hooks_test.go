@@ -30,18 +30,27 @@ type hookProxy struct {
 	late  sync.WaitGroup
 }
 
-// startHookProxy listens where the cluster's network reaches this machine: the
-// address before the node's.
-func startHookProxy(s story.Settings) (*hookProxy, error) {
+// reachable is the address at which the cluster reaches this machine: the one
+// before the node's.
+func reachable(s story.Settings) (string, error) {
 	u, err := url.Parse(s.Forge.URL)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	node, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
+		return "", err
+	}
+	return node.Prev().String(), nil
+}
+
+// startHookProxy listens where the cluster reaches it.
+func startHookProxy(s story.Settings) (*hookProxy, error) {
+	host, err := reachable(s)
+	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(node.Prev().String(), "0"))
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}

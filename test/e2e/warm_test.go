@@ -60,6 +60,7 @@ func TestWarmNode(t *testing.T) {
 	if n := request.Status.Nodes; len(n) != 1 || n[0].Pod != first {
 		t.Errorf("the build ran on %+v, not on the node that was there, %s", n, first)
 	}
+	t.Logf("a warm node: the script's first line came %s after the node was taken", untilFirstLine(t, "api-warm"))
 	must(t, story.Await(t.Context(), time.Minute, "another warm node", func(ctx context.Context) (bool, string, error) {
 		pods, err := warmPods(ctx)
 		for _, p := range pods {
@@ -69,6 +70,23 @@ func TestWarmNode(t *testing.T) {
 		}
 		return false, fmt.Sprintf("%d Pods", len(pods)), err
 	}))
+}
+
+// untilFirstLine is the time from when the last build of a job got its nodes, or
+// began to make them, until the first line of its run.
+func untilFirstLine(t *testing.T, job string) time.Duration {
+	t.Helper()
+	b := lastBuild(t, job)
+	var request gozer.NodeRequest
+	must(t, stage.Kube.Get(t.Context(), client.ObjectKey{Namespace: story.Tenant, Name: b.Status.NodeRequest}, &request))
+	_, run, found := strings.Cut(buildLog(t, job), "RUN START: ")
+	if !found || request.Status.LaunchedAt == nil {
+		t.Fatalf("the build of %s has not run: %+v", job, request.Status)
+	}
+	lines := strings.Split(run, "\n")
+	at, err := time.Parse("2006-01-02 15:04:05.999999", strings.Join(strings.Fields(lines[1])[:2], " "))
+	must(t, err)
+	return at.Sub(request.Status.LaunchedAt.Time).Round(time.Millisecond)
 }
 
 func warmPods(ctx context.Context) ([]corev1.Pod, error) {

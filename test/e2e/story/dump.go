@@ -13,7 +13,10 @@ import (
 )
 
 // Dump writes how things stand, for whoever must find out why a wait was in vain.
-func (st *Stage) Dump(ctx context.Context, w io.Writer) {
+func (st *Stage) Dump(ctx context.Context, w io.Writer) { st.DumpOf(ctx, w, Tenant) }
+
+// DumpOf writes the same of another tenant.
+func (st *Stage) DumpOf(ctx context.Context, w io.Writer, tenant string) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	say := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) } //nolint:errcheck // for people
@@ -26,7 +29,7 @@ func (st *Stage) Dump(ctx context.Context, w io.Writer) {
 	var pods, own corev1.PodList
 	var events gozer.TriggerEventList
 	for list, ns := range map[client.ObjectList]string{
-		&tenants: Tenant, &queues: Tenant, &items: Tenant, &builds: Tenant, &requests: Tenant, &pods: Tenant, &own: Namespace, &events: Namespace,
+		&tenants: tenant, &queues: tenant, &items: tenant, &builds: tenant, &requests: tenant, &pods: tenant, &own: Namespace, &events: Namespace,
 	} {
 		if err := st.Kube.List(ctx, list, client.InNamespace(ns)); err != nil {
 			say("cannot list %T: %v", list, err)

@@ -51,11 +51,16 @@ func (o *Outcome) of(letter string) *Gated {
 
 // Outcome reads what Kubernetes knows of the round.
 func (st *Stage) Outcome(ctx context.Context, r *Round) (*Outcome, error) {
+	return st.OutcomeIn(ctx, Tenant, r)
+}
+
+// OutcomeIn reads the same of changes in another tenant.
+func (st *Stage) OutcomeIn(ctx context.Context, tenant string, r *Round) (*Outcome, error) {
 	var items gozer.QueueItemList
 	var sets gozer.BuildSetList
 	var builds gozer.BuildList
 	for _, list := range []client.ObjectList{&items, &sets, &builds} {
-		if err := st.Kube.List(ctx, list, client.InNamespace(Tenant), client.MatchingLabels{gozer.LabelPipeline: "gate"}); err != nil {
+		if err := st.Kube.List(ctx, list, client.InNamespace(tenant), client.MatchingLabels{gozer.LabelPipeline: "gate"}); err != nil {
 			return nil, err
 		}
 	}
@@ -87,8 +92,8 @@ func (st *Stage) Outcome(ctx context.Context, r *Round) (*Outcome, error) {
 	return o, nil
 }
 
-// decided says whether every change has left the gate.
-func (o *Outcome) decided() bool {
+// Decided says whether every change has left the gate.
+func (o *Outcome) Decided() bool {
 	for _, g := range o.Gated {
 		if len(g.Items) == 0 || slices.ContainsFunc(g.Items, func(i gozer.QueueItem) bool { return i.Status.Result == "" }) {
 			return false
@@ -167,10 +172,24 @@ func (st *Stage) readHistory(ctx context.Context, o *Outcome, repo string) error
 	return nil
 }
 
+// Tree of a commit on the main branch of a repository, read by git: the forge's API
+// gives the commit itself in place of it.
+func (st *Stage) Tree(ctx context.Context, repo, commit string) (string, error) {
+	w, err := clone(ctx, st.Bob, repo)
+	if err != nil {
+		return "", err
+	}
+	defer w.remove()
+	return w.git(ctx, "rev-parse", commit+"^{tree}")
+}
+
 // Pods of builds that are there now.
-func (st *Stage) Pods(ctx context.Context) ([]string, error) {
+func (st *Stage) Pods(ctx context.Context) ([]string, error) { return st.PodsIn(ctx, Tenant) }
+
+// PodsIn are those of another tenant.
+func (st *Stage) PodsIn(ctx context.Context, tenant string) ([]string, error) {
 	var pods corev1.PodList
-	if err := st.Kube.List(ctx, &pods, client.InNamespace(Tenant)); err != nil {
+	if err := st.Kube.List(ctx, &pods, client.InNamespace(tenant)); err != nil {
 		return nil, err
 	}
 	var out []string

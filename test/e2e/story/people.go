@@ -1,14 +1,17 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // People are the forge's users, and the secret of its webhooks.
@@ -107,21 +110,48 @@ func (st *Stage) setRepo(ctx context.Context, repo string) error {
 	if err != nil {
 		return err
 	}
+	content, err := seed(repo)
+	if err != nil {
+		return err
+	}
+	if !made {
+		maps.DeleteFunc(content, func(path, _ string) bool { return !owned(path) })
+	}
+	if err := st.furnish(ctx, repo, content); err != nil || repo == ConfigRepo {
+		return err
+	}
+	return st.Ann.EnsureFork(ctx, repo)
+}
+
+// AddRepo makes a repository beside those of the story, which is used as they are.
+func (st *Stage) AddRepo(ctx context.Context, repo string, content map[string]string) error {
+	org, name, _ := strings.Cut(repo, "/")
+	if err := st.Forge.EnsureOrg(ctx, org); err != nil {
+		return err
+	}
+	if _, err := st.Forge.EnsureRepo(ctx, org, name); err != nil {
+		return err
+	}
+	if err := st.furnish(ctx, repo, content); err != nil {
+		return err
+	}
+	if err := st.Ann.EnsureFork(ctx, repo); err != nil {
+		return err
+	}
+	return st.setHook(ctx, repo)
+}
+
+// furnish has a repository have files: Bob's approval counts there, and Gozer alone may merge.
+func (st *Stage) furnish(ctx context.Context, repo string, content map[string]string) error {
 	for _, user := range []string{st.Bot.User, st.Bob.User} {
 		if err := st.Forge.AddCollaborator(ctx, repo, user); err != nil {
 			return err
 		}
 	}
-	if err := st.seedRepo(ctx, repo, made); err != nil {
+	if err := st.fillRepo(ctx, repo, content); err != nil {
 		return err
 	}
-	if err := st.Forge.EnsureProtection(ctx, repo, "main", st.Bot.User); err != nil {
-		return err
-	}
-	if repo == ConfigRepo {
-		return nil
-	}
-	return st.Ann.EnsureFork(ctx, repo)
+	return st.Forge.EnsureProtection(ctx, repo, "main", st.Bot.User)
 }
 
 // Mirror makes a repository whose main branch is what a local one has at its HEAD.
@@ -136,18 +166,8 @@ func (st *Stage) Mirror(ctx context.Context, repo, dir string) error {
 	return w.push(ctx, repo, "HEAD:refs/heads/main")
 }
 
-func (st *Stage) seedRepo(ctx context.Context, repo string, made bool) error {
-	content, err := seed(repo)
-	if err != nil {
-		return err
-	}
-	if !made {
-		for path := range content {
-			if !owned(path) {
-				delete(content, path)
-			}
-		}
-	}
+// fillRepo has the main branch of a repository have these files.
+func (st *Stage) fillRepo(ctx context.Context, repo string, content map[string]string) error {
 	w, err := clone(ctx, st.Bot, repo)
 	if err != nil {
 		return err
@@ -165,16 +185,16 @@ func (st *Stage) seedRepo(ctx context.Context, repo string, made bool) error {
 
 // setHooks points the webhooks of all repositories to Gozer.
 func (st *Stage) setHooks(ctx context.Context) error {
-	target := st.HookURL
-	if target == "" {
-		target = st.WebURL
-	}
 	for _, repo := range []string{ConfigRepo, APIRepo, WebRepo} {
-		if err := st.Forge.EnsureHook(ctx, repo, target+HookPath, st.WebhookSecret); err != nil {
+		if err := st.setHook(ctx, repo); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (st *Stage) setHook(ctx context.Context, repo string) error {
+	return st.Forge.EnsureHook(ctx, repo, cmp.Or(st.HookURL, st.WebURL)+HookPath, st.WebhookSecret)
 }
 
 // HookPath is where gozer-web takes the webhooks of the Connection gitea.

@@ -199,7 +199,7 @@ func (st *Stage) AwaitGate(ctx context.Context, r *Round, within time.Duration) 
 		if err != nil {
 			return false, "", err
 		}
-		return o.decided(), o.String(), nil
+		return o.Decided(), o.String(), nil
 	})
 	if err != nil {
 		return err
