@@ -69,6 +69,7 @@ type Options struct {
 
 // Workers of the controllers that wait for others most of the time.
 const (
+	eventWorkers   = 8
 	prepareWorkers = 8
 	buildWorkers   = 8
 )
@@ -94,7 +95,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	for name, r := range map[string]interface{ SetupWithManager(ctrl.Manager) error }{
 		"connection": &connection.Reconciler{Client: c, Hosts: o.Hosts, History: o.History, Namespace: o.Namespace, Now: now},
 		"tenant":     &tenant.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Now: now},
-		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Now: now},
+		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Workers: eventWorkers, Now: now},
 		"timer":      &timer.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Grace: timer.GraceOf(o.EventTTL), Now: now},
 		"changequeue": &changequeue.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Tips: o.Merger,
 			Recorder: events, WebURL: o.Build.WebURL, Now: now},

@@ -40,6 +40,8 @@ const (
 // patient says whether a host that does not know yet is still to be waited for
 // about an event: since it was first asked here.
 func (r *Reconciler) patient(s *scope, event string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.asked == nil {
 		r.asked = map[string]time.Time{}
 	}
@@ -53,7 +55,11 @@ func (r *Reconciler) patient(s *scope, event string) bool {
 }
 
 // forget that a host was asked about an event that was dealt with.
-func (r *Reconciler) forget(s *scope, event string) { delete(r.asked, s.tenant.Namespace+"/"+event) }
+func (r *Reconciler) forget(s *scope, event string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.asked, s.tenant.Namespace+"/"+event)
+}
 
 // past is an event that the tenant has dealt with, what became of it, and that is
 // to be looked at again.

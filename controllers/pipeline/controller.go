@@ -16,11 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientretry "k8s.io/client-go/util/retry"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,8 +54,12 @@ type Reconciler struct {
 	Loader *configsource.Loader
 	// Namespace of the operator, where events are.
 	Namespace string
-	Now       func() time.Time
+	// Workers is how many tenants are looked at at once: a slow code host keeps the
+	// tenants that use it waiting, and no others.
+	Workers int
+	Now     func() time.Time
 
+	mu sync.Mutex
 	// asked remembers since when a host does not know whether it would merge what
 	// an event brings. It is lost with the process, which only asks for longer.
 	asked map[string]time.Time
@@ -69,7 +75,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.Tenant{}, builder.WithPredicates(tenant.Loaded())).
 		Watches(&gozer.TriggerEvent{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOf), builder.WithPredicates(created)).
 		Watches(&gozer.Pipeline{}, handler.EnqueueRequestsFromMapFunc(tenant.OfNamespace(r)), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WithOptions(retry.Options(1)).
+		WithOptions(retry.Options(r.Workers)).
 		Complete(r)
 }
 
@@ -229,8 +235,9 @@ func (r *Reconciler) write(ctx context.Context, e *gozer.TriggerEvent, outcome g
 	e.Status.Tenants = append(e.Status.Tenants, outcome)
 	_, err := patch.Status(ctx, r.Client, e, before, patch.Lock)
 	if apierrors.IsConflict(err) {
-		// The cache lagged behind another tenant's write, or our own: look again.
-		return r.writeAgain(ctx, e, outcome)
+		// The cache lagged behind another tenant's write, or our own, or another tenant
+		// writes right now: look again.
+		err = clientretry.RetryOnConflict(clientretry.DefaultBackoff, func() error { return r.writeAgain(ctx, e, outcome) })
 	}
 	return client.IgnoreNotFound(err)
 }
@@ -238,7 +245,7 @@ func (r *Reconciler) write(ctx context.Context, e *gozer.TriggerEvent, outcome g
 func (r *Reconciler) writeAgain(ctx context.Context, e *gozer.TriggerEvent, outcome gozer.EventOutcome) error {
 	var now gozer.TriggerEvent
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(e), &now); err != nil {
-		return client.IgnoreNotFound(err)
+		return err
 	}
 	if DealtWith(&now, outcome.Tenant) {
 		return nil
@@ -246,7 +253,7 @@ func (r *Reconciler) writeAgain(ctx context.Context, e *gozer.TriggerEvent, outc
 	before := now.DeepCopy()
 	now.Status.Tenants = append(now.Status.Tenants, outcome)
 	_, err := patch.Status(ctx, r.Client, &now, before, patch.Lock)
-	return client.IgnoreNotFound(err)
+	return err
 }
 
 // markPipelines tells that pipelines are in force.

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	gozer "github.com/gozer-dev/gozer/api/v1alpha1"
@@ -73,6 +75,39 @@ func TestSlowHost(t *testing.T) {
 	for i := range list.Items {
 		if e := &list.Items[i]; DealtWith(e, "acme") != (e.Spec.Connection == "quick") {
 			t.Errorf("%s of %s: dealt with: %v", e.Name, e.Spec.Connection, DealtWith(e, "acme"))
+		}
+	}
+}
+
+// TestTenantsTellAtOnce: tenants that deal with one event at the same time, and see
+// it as it was before, all leave on it what they made of it.
+func TestTenantsTellAtOnce(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := gozer.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	e := &gozer.TriggerEvent{ObjectMeta: metav1.ObjectMeta{Namespace: "gozer", Name: "e"}}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(e).WithObjects(e).Build()
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(e), e); err != nil {
+		t.Fatal(err)
+	}
+	r := &Reconciler{Client: c, Live: c}
+	tenants := []string{"acme", "lab", "shop", "site"}
+	var all errgroup.Group
+	for _, name := range tenants {
+		all.Go(func() error {
+			return r.write(t.Context(), e.DeepCopy(), gozer.EventOutcome{Tenant: name})
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(e), e); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range tenants {
+		if !DealtWith(e, name) {
+			t.Errorf("what %s made of it is lost: %+v", name, e.Status.Tenants)
 		}
 	}
 }
