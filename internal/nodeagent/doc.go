@@ -2,11 +2,11 @@
 // container, whatever its image is, as long as it has a shell.
 //
 // It is an SSH server for the client key of its build, and for those that the
-// build lets in with ~/.ssh/authorized_keys: commands, shells, ptys,
-// signals and sftp, so that ssh, sftp, rsync, git and Ansible work on a Pod as
-// they do on a virtual machine (Zuul: a Nodepool node). Every command runs as
-// the user that the container has; the user name that the client gives is not
-// looked at.
+// build lets in with ~/.ssh/authorized_keys: commands, shells, ptys, signals,
+// sftp, and TCP ports that are sent on either way, so that ssh, sftp, rsync, git
+// and Ansible work on a Pod as they do on a virtual machine (Zuul: a Nodepool
+// node). Every command runs as the user that the container has; the user name
+// that the client gives is not looked at.
 //
 // # Processes
 //

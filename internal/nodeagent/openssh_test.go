@@ -130,3 +130,22 @@ func TestOpenSSHFileTransfer(t *testing.T) {
 		check(t, got, back)
 	})
 }
+
+func TestOpenSSHForwards(t *testing.T) {
+	o := newOpenSSH(t)
+	there := echo(t)
+	if got := o.ssh("said\n", "-W", there, "127.0.0.1"); got.Out != "said\n" || got.Code != 0 {
+		t.Errorf("to a port that the node reaches: %+v", got)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	got := o.ssh("", "-o", "ExitOnForwardFailure=yes", "-R", port+":"+there, "127.0.0.1",
+		fmt.Sprintf("exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; echo said >&3; head -n 1 <&3'", port))
+	if got.Out != "said\n" || got.Code != 0 {
+		t.Errorf("from a port of the node: %+v", got)
+	}
+}

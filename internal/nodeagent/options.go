@@ -35,9 +35,6 @@ type Options struct {
 	// user's entry in /etc/passwd, else /tmp. It is made if it is missing.
 	Home string
 
-	// AllowForwarding lets the client reach TCP ports from the node (ssh -L).
-	AllowForwarding bool
-
 	// ConsoleDir is where tasks of Ansible write what they put out; default "/tmp".
 	ConsoleDir string
 

@@ -190,27 +190,37 @@ func (s *server) serveConn(c net.Conn) {
 	closed := make(chan struct{})
 	defer close(closed)
 	go s.keepAlive(conn, closed)
-	go answerGlobal(reqs)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		s.answerGlobal(conn, reqs)
+	}()
+	defer func() { <-asked }()
 	var sessions sync.WaitGroup
 	for nc := range chans {
 		switch {
 		case nc.ChannelType() == "session":
 			sessions.Go(func() { s.serveSession(nc) })
-		case nc.ChannelType() == "direct-tcpip" && s.opts.AllowForwarding:
+		case nc.ChannelType() == "direct-tcpip" && s.forwards():
 			sessions.Go(func() { forward(nc) })
 		default:
-			_ = nc.Reject(ssh.Prohibited, "this node takes sessions only")
+			_ = nc.Reject(ssh.Prohibited, "this node takes sessions and forwards TCP ports")
 		}
 	}
 	sessions.Wait()
 }
 
-// answerGlobal answers every global request; ssh takes any answer to a
-// keepalive as a sign of life.
-func answerGlobal(reqs <-chan *ssh.Request) {
+// forwards says whether ports are sent on. Containers of one Pod have one network.
+func (s *server) forwards() bool { return s.opts.Socket == "" }
+
+// answerGlobal answers every global request until the connection ends; ssh takes
+// any answer to a keepalive as a sign of life.
+func (s *server) answerGlobal(conn ssh.Conn, reqs <-chan *ssh.Request) {
+	ports := listeners{conn: conn, open: map[bind]net.Listener{}}
+	defer ports.close()
 	for r := range reqs {
-		if r.WantReply {
-			_ = r.Reply(r.Type == keepAliveRequest, nil)
+		if !s.forwards() || !ports.serve(r) {
+			reply(r, r.Type == keepAliveRequest, nil)
 		}
 	}
 }

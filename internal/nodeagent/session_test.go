@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -353,30 +354,99 @@ func TestSFTP(t *testing.T) {
 }
 
 func TestForwarding(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.Copy(c, c)
-			c.Close()
-		}
-	}()
-	if _, err := startAgent(t, nil).connect().Dial("tcp", l.Addr().String()); err == nil {
-		t.Error("a port was forwarded though it is off")
-	}
-	on := startAgent(t, func(o *Options) { o.AllowForwarding = true })
-	c, err := on.connect().Dial("tcp", l.Addr().String())
+	c, err := startAgent(t, nil).connect().Dial("tcp", echo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	answers(t, c)
+}
+
+// TestForwardingBack: a port of the node leads to the client (ssh -R), for the
+// node alone, and as long as the client is there.
+func TestForwardingBack(t *testing.T) {
+	a := startAgent(t, nil)
+	c, err := a.dial(a.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := c.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go serveEcho(at)
+	port := at.Addr().(*net.TCPAddr).Port
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	through, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers(t, through)
+	through.Close()
+	if other, err := net.Dial("tcp", net.JoinHostPort("127.0.0.2", strconv.Itoa(port))); err == nil {
+		other.Close()
+		t.Error("the port is open to more than the node")
+	}
+	c.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; { // once the agent has noticed
+		other, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		other.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("the port is still open, though its client has gone")
+		}
+	}
+}
+
+func TestForwardingIsTakenBack(t *testing.T) {
+	a := startAgent(t, nil)
+	c := a.connect()
+	at, err := c.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := at.Close(); err != nil {
+		t.Error(err)
+	}
+	if other, err := net.Dial("tcp", at.Addr().String()); err == nil {
+		other.Close()
+		t.Error("the port is still open")
+	}
+	for n := range maxListeners + 1 {
+		_, err := c.Listen("tcp", "127.0.0.1:0")
+		if (err != nil) != (n == maxListeners) {
+			t.Fatalf("port %d: %v", n, err)
+		}
+	}
+}
+
+// echo is the address of a server that says what it is told.
+func echo(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go serveEcho(l)
+	return l.Addr().String()
+}
+
+func serveEcho(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(c, c)
+		c.Close()
+	}
+}
+
+func answers(t *testing.T, c net.Conn) {
+	t.Helper()
 	fmt.Fprintln(c, "echo")
 	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "echo\n" {
 		t.Errorf("got %q, %v", line, err)
