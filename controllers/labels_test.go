@@ -54,6 +54,8 @@ func TestNodeLabelsAreChecked(t *testing.T) {
 		"no Python":         {func(l *gozer.NodeLabel) { l.PythonPath = "python3" }, "pythonPath"},
 		"a Python":          {func(l *gozer.NodeLabel) { l.PythonPath = "/usr/bin/python3.12" }, ""},
 		"fewer than made":   {func(l *gozer.NodeLabel) { l.MinReady, l.MaxReady = 2, new(int32(1)) }, "maxReady is at least minReady"},
+		"root by sudo":      {func(l *gozer.NodeLabel) { l.Root, l.UserNamespace = gozer.RootBySudo, true }, ""},
+		"some root":         {func(l *gozer.NodeLabel) { l.Root = "true" }, "root"},
 		"as many as made":   {func(l *gozer.NodeLabel) { l.MinReady, l.MaxReady = 2, new(int32(2)) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,6 +79,7 @@ func TestNodeLabelMakesTheNode(t *testing.T) {
 	w := newWorld(t)
 	w.labels(func(s *gozer.NodePoolSpec) {
 		l := &s.Labels[0]
+		l.Root = gozer.RootAlways
 		l.PythonPath, l.Shell, l.Env = "/usr/bin/python3.12", "/bin/bash", []gozer.NodeEnv{{Name: "LANG", Value: "C.UTF-8"}}
 		l.Volumes = []gozer.NodeVolume{
 			{Name: "scratch", EmptyDir: &gozer.NodeEmptyDir{SizeLimit: resource.MustParse("1Gi")}},
@@ -95,21 +98,24 @@ func TestNodeLabelMakesTheNode(t *testing.T) {
 	w.start()
 	w.loaded()
 	w.opened(w.host.Open("acme/api", 1, "A", "", map[string]string{"a": "1"}))
-	w.eventually("the executor knows the Python", func() string {
+	w.eventually("the executor knows the Python, and the user", func() string {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(spec.Nodes) != 1 {
 			return "no node"
 		}
-		return cmp.Diff("/usr/bin/python3.12", spec.Nodes[0].Python)
+		return cmp.Diff([]string{"/usr/bin/python3.12", "root"}, []string{spec.Nodes[0].Python, spec.Nodes[0].User})
 	})
 	var pods corev1.PodList
 	if err := w.client.List(t.Context(), &pods, client.InNamespace(w.tenant), client.MatchingLabels{gozer.LabelRole: "node"}); err != nil {
 		t.Fatal(err)
 	}
 	c := pods.Items[0].Spec.Containers[0]
-	if diff := cmp.Diff([]corev1.EnvVar{{Name: "LANG", Value: "C.UTF-8"}, {Name: "HOME", Value: "/home/zuul"}, {Name: "SHELL", Value: "/bin/bash"}}, c.Env); diff != "" {
+	if diff := cmp.Diff([]corev1.EnvVar{{Name: "LANG", Value: "C.UTF-8"}, {Name: "HOME", Value: "/home/zuul"}, {Name: "ANSIBLE_UNSAFE_WRITES", Value: "1"}, {Name: "SHELL", Value: "/bin/bash"}}, c.Env); diff != "" {
 		t.Error(diff)
+	}
+	if user := *pods.Items[0].Spec.SecurityContext.RunAsUser; user != 0 || c.SecurityContext.ReadOnlyRootFilesystem != nil {
+		t.Errorf("user %d, %+v: everything runs as root", user, c.SecurityContext)
 	}
 	mounts := map[string]corev1.VolumeMount{}
 	for _, m := range c.VolumeMounts {

@@ -97,6 +97,14 @@ type NodeLabel struct {
 	// +kubebuilder:default=1000
 	// +kubebuilder:validation:Minimum=1
 	User int64 `json:"user,omitempty"`
+	// root says whether what runs on the node may be root in its container, as jobs
+	// may on a virtual machine (Ansible's become). Unset is never.
+	// +optional
+	Root NodeRoot `json:"root,omitempty"`
+	// userNamespace gives every node a user namespace of its own: its root is nobody
+	// outside. The machine's kernel and container runtime must know them.
+	// +optional
+	UserNamespace bool `json:"userNamespace,omitempty"`
 	// home of that user, a fresh volume in every node.
 	// +optional
 	// +kubebuilder:default=/home/zuul
@@ -148,6 +156,19 @@ type NodeLabel struct {
 	// +listType=atomic
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 }
+
+// NodeRoot is how what runs on a node may be root in its container.
+//
+// +kubebuilder:validation:Enum=Sudo;Always
+type NodeRoot string
+
+const (
+	// RootBySudo runs commands as the label's user, who becomes root with the
+	// image's sudo, if its sudoers let him.
+	RootBySudo NodeRoot = "Sudo"
+	// RootAlways runs all commands as root, and not as the label's user.
+	RootAlways NodeRoot = "Always"
+)
 
 // NodeEnv is a variable of a node.
 //

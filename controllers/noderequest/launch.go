@@ -121,7 +121,7 @@ func (r *Reconciler) pending(s *scope, since time.Time) bool {
 			r.impossible(s, fmt.Sprintf("pool %s lost the label %s", pod.Labels[gozer.LabelPool], node.Label))
 			return false
 		}
-		status := gozer.NodeStatus{Name: node.Name, Label: node.Label, Pod: pod.Name, User: podspec.UserName, Home: label.Home, PythonPath: label.PythonPath}
+		status := gozer.NodeStatus{Name: node.Name, Label: node.Label, Pod: pod.Name, User: userName(label.NodeLabel), Home: label.Home, PythonPath: label.PythonPath}
 		owner := client.Object(s.request)
 		if isWarm(pod) {
 			owner, status.Secret = pod, pod.Name
@@ -197,7 +197,8 @@ func (s *scope) deadline(pool gozer.NodePool) int64 {
 func (r *Reconciler) node(l labelled) podspec.Node {
 	n := podspec.Node{
 		Labels: map[string]string{gozer.LabelRole: RoleNode, gozer.LabelPool: l.pool.Name, gozer.LabelNodeLabel: naming.Label(l.Name)},
-		Gozer:  r.Image, Image: podspec.Image{Name: l.Image, Pull: l.ImagePullPolicy}, User: l.User, Home: l.Home,
+		Gozer:  r.Image, Image: podspec.Image{Name: l.Image, Pull: l.ImagePullPolicy}, Home: l.Home,
+		User: userOf(l.NodeLabel), Root: l.Root != "", UserNamespace: l.UserNamespace,
 		Resources: l.Resources, NodeSelector: l.NodeSelector, Tolerations: l.Tolerations,
 		Shell: l.Shell, Volumes: volumesOf(l.NodeLabel), Mounts: mountsOf(l.NodeLabel),
 	}
@@ -208,6 +209,22 @@ func (r *Reconciler) node(l labelled) podspec.Node {
 		n.Labels[labelQueue] = l.pool.Spec.QueueName
 	}
 	return n
+}
+
+// userOf a label's nodes, by number.
+func userOf(l gozer.NodeLabel) int64 {
+	if l.Root == gozer.RootAlways {
+		return 0
+	}
+	return l.User
+}
+
+// userName is what playbooks call that user.
+func userName(l gozer.NodeLabel) string {
+	if l.Root == gozer.RootAlways {
+		return podspec.RootName
+	}
+	return podspec.UserName
 }
 
 // labelQueue is how Kueue finds the Pods that it admits.

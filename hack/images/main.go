@@ -26,13 +26,20 @@ import (
 // node, and what the executor runs. Ansible, which only one image needs, is in the
 // layer of all: one system is made, and imported, in half the time of two. What
 // satisfies a dependency under another name is named: debootstrap does not find it.
-const packages = "ansible,ca-certificates,git,iproute2,openssh-client,python3,python3-cffi-backend,rsync"
+const packages = "ansible,ca-certificates,git,iproute2,openssh-client,python3,python3-cffi-backend,rsync,sudo"
 
 // users are who runs in the images: Gozer itself, and jobs on nodes.
 var users = []rootfs.User{
 	{Name: "zuul", UID: 1000, Home: "/home/zuul"},
 	{Name: "gozer", UID: 65532, Home: "/home/gozer"},
 }
+
+// sudoers lets jobs be root where their label allows root: elsewhere nothing in a
+// Pod can gain rights. Ansible's modules learn by the variable that they may write
+// into what cannot be replaced.
+const sudoers = `Defaults:zuul env_keep += "ANSIBLE_UNSAFE_WRITES"
+zuul ALL=(ALL:ALL) NOPASSWD: ALL
+`
 
 // options are the flags.
 type options struct {
@@ -114,8 +121,12 @@ func base(ctx context.Context, o options, say func(string, ...any)) (oci.FileLay
 // build puts the images together.
 func build(o options, base oci.FileLayer) ([]oci.Image, error) {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
+	sudo, err := oci.File("etc/sudoers.d/zuul", 0o440, []byte(sudoers))
+	if err != nil {
+		return nil, err
+	}
 	node, err := oci.Build("docker.io/local/node-debian:dev",
-		v1.Config{User: "1000:1000", WorkingDir: "/home/zuul", Env: append(env, "HOME=/home/zuul"), Cmd: []string{"/bin/bash"}}, base)
+		v1.Config{User: "1000:1000", WorkingDir: "/home/zuul", Env: append(env, "HOME=/home/zuul"), Cmd: []string{"/bin/bash"}}, base, sudo)
 	if err != nil {
 		return nil, err
 	}

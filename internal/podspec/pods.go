@@ -51,12 +51,17 @@ type Node struct {
 	// Gozer is the image that the node agent is copied from.
 	Gozer Image
 	// Image of the node itself.
-	Image        Image
-	User         int64
-	Home         string
-	Resources    corev1.ResourceRequirements
-	NodeSelector map[string]string
-	Tolerations  []corev1.Toleration
+	Image Image
+	// User that commands run as; 0 is root, and takes Root.
+	User int64
+	// Root lets what runs on the node be root in its container.
+	Root bool
+	// UserNamespace makes that root nobody outside of the Pod.
+	UserNamespace bool
+	Home          string
+	Resources     corev1.ResourceRequirements
+	NodeSelector  map[string]string
+	Tolerations   []corev1.Toleration
 	// Shell that runs commands; the image's own when it is empty.
 	Shell string
 	// Env, Volumes and Mounts come to those that every node has.
@@ -96,8 +101,34 @@ func NodePod(n Node) *corev1.Pod {
 		},
 		SecurityContext: confined(),
 	}}
+	if n.Root {
+		n.allowRoot(pod)
+	}
+	if n.UserNamespace {
+		pod.Spec.HostUsers = ptr(false)
+	}
 	n.addOwn(pod)
 	return pod
+}
+
+// rootCapabilities are what root has in a node's container: enough to install
+// packages, to own files and to be another user. They are within the profile
+// "baseline" of the Pod Security Standards, without making devices.
+var rootCapabilities = []corev1.Capability{
+	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+}
+
+// allowRoot gives the node's container, and it alone, what root needs there.
+func (n Node) allowRoot(pod *corev1.Pod) {
+	pod.Spec.SecurityContext.RunAsNonRoot = nil
+	c := &pod.Spec.Containers[0]
+	c.SecurityContext = &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr(true), // for sudo
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: rootCapabilities},
+	}
+	// /etc/hosts and /etc/resolv.conf are mounts, which cannot be replaced by a
+	// rename: with this Ansible's modules write into them.
+	c.Env = append(c.Env, corev1.EnvVar{Name: "ANSIBLE_UNSAFE_WRITES", Value: "1"})
 }
 
 // addOwn adds what the label has of its own. What every node has comes last: of
@@ -336,6 +367,10 @@ func secret(volume, name string, keys ...string) corev1.Volume {
 	return corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{Secret: s}}
 }
 
-// UserName is the user that playbooks know nodes by (Zuul's default). The node
-// agent does not look at it: commands run as the user of the container.
-const UserName = "zuul"
+// Names that playbooks know the user of a node by: Zuul's default, and root where
+// all commands run as root, so that Ansible need not become it. The node agent
+// does not look at them: commands run as the user of the container.
+const (
+	UserName = "zuul"
+	RootName = "root"
+)

@@ -29,7 +29,9 @@ func pods() map[string]*corev1.Pod {
 			Shell: "/bin/bash", Env: []corev1.EnvVar{{Name: "LANG", Value: "C.UTF-8"}},
 			Volumes: []corev1.Volume{{Name: "cache", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "modules", ReadOnly: true}}}},
 			Mounts:  []corev1.VolumeMount{{Name: "cache", MountPath: "/var/cache/modules", ReadOnly: true}}}),
-		"executor": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
+		"node-sudo": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer, Image: Image{Name: "debian:12"}, User: 1000, Root: true, UserNamespace: true, Home: "/home/zuul"}),
+		"node-root": NodePod(Node{Namespace: "acme", Name: "nr-0", Owner: owner, Secret: "nr", Gozer: gozer, Image: Image{Name: "debian:12"}, User: 0, Root: true, Home: "/root"}),
+		"executor":  ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-ansible": ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", JobSecrets: "b-1", Gozer: gozer, Ansible: Image{Name: "gozer-ansible:dev", Pull: corev1.PullNever}, Trusted: true, Cleanup: 300, WorkLimit: ptr(resource.MustParse("1Gi")),
 			Spec: `{"tenant":"acme"}`, Deadline: 90}),
 		"executor-warm":    ExecutorPod(Executor{Namespace: "acme", Name: "b-1", Owner: owner, Secret: "nr", NodeSecrets: []string{"warm-debian-1"}, Gozer: gozer, Spec: `{"tenant":"acme"}`, Deadline: 90}),
@@ -65,15 +67,20 @@ func TestPods(t *testing.T) {
 func TestPodsAreConfined(t *testing.T) {
 	for name, pod := range pods() {
 		s := pod.Spec
+		// Nodes whose label allows root: TestRootIsOfTheContainer.
+		root := name == "node-sudo" || name == "node-root"
 		if s.AutomountServiceAccountToken == nil || *s.AutomountServiceAccountToken {
 			t.Errorf("%s: has a service account token", name)
 		}
-		if s.HostNetwork || s.HostPID || s.HostIPC || !*s.SecurityContext.RunAsNonRoot || *s.SecurityContext.RunAsUser == 0 {
-			t.Errorf("%s: reaches the host or runs as root", name)
+		if s.HostNetwork || s.HostPID || s.HostIPC {
+			t.Errorf("%s: reaches the host", name)
+		}
+		if !root && (!*s.SecurityContext.RunAsNonRoot || *s.SecurityContext.RunAsUser == 0) {
+			t.Errorf("%s: runs as root", name)
 		}
 		for _, c := range append(s.InitContainers, s.Containers...) {
 			sc := c.SecurityContext
-			if *sc.AllowPrivilegeEscalation || !*sc.ReadOnlyRootFilesystem || len(sc.Capabilities.Add) > 0 || sc.Capabilities.Drop[0] != "ALL" {
+			if (!root || c.Name != "node") && (*sc.AllowPrivilegeEscalation || !*sc.ReadOnlyRootFilesystem || len(sc.Capabilities.Add) > 0 || sc.Capabilities.Drop[0] != "ALL") {
 				t.Errorf("%s/%s: %+v", name, c.Name, sc)
 			}
 			for _, e := range c.Env {
@@ -106,6 +113,27 @@ func TestPodsAreConfined(t *testing.T) {
 	}
 	if keys("executor")[KeySecrets] || !keys("executor-secrets")[KeySecrets] {
 		t.Error("only an executor whose job has secrets has their Secret")
+	}
+}
+
+// TestRootIsOfTheContainer: a label that allows root gives what Kubernetes' profile
+// "baseline" allows, and nothing that reaches the machine.
+func TestRootIsOfTheContainer(t *testing.T) {
+	baseline := []corev1.Capability{"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
+	for _, name := range []string{"node-sudo", "node-root"} {
+		s := pods()[name].Spec
+		c := s.Containers[0].SecurityContext
+		if c.Privileged != nil || c.Capabilities.Drop[0] != "ALL" || s.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+			t.Errorf("%s: %+v", name, c)
+		}
+		for _, has := range c.Capabilities.Add {
+			if !slices.Contains(baseline, has) {
+				t.Errorf("%s has %s", name, has)
+			}
+		}
+	}
+	if sudo, root := pods()["node-sudo"].Spec, pods()["node-root"].Spec; *sudo.SecurityContext.RunAsUser != 1000 || *root.SecurityContext.RunAsUser != 0 || *sudo.HostUsers || root.HostUsers != nil {
+		t.Error("who may become root begins as the label's user; a user namespace is made when the label says so")
 	}
 }
 

@@ -76,10 +76,16 @@ func Program(source, target string) (v1.Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: build it first", err)
 	}
+	return File(target, 0o755, data)
+}
+
+// File is a layer with one file of root's in it. target is its path without a
+// leading slash.
+func File(target string, mode int64, data []byte) (v1.Layer, error) {
 	var b bytes.Buffer
 	b.Grow(len(data) + 4096)
 	w := tar.NewWriter(&b)
-	err = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: target, Size: int64(len(data)), Mode: 0o755, Format: tar.FormatPAX})
+	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: target, Size: int64(len(data)), Mode: mode, Format: tar.FormatPAX})
 	if err != nil {
 		return nil, err
 	}
