@@ -154,6 +154,10 @@ test-roles: ## Run roles of a checkout of zuul-jobs (ZUUL_JOBS_DIR=...) in real 
 e2e-down:
 	@$(MAKE) --no-print-directory $(E2E) cluster-down
 
+.PHONY: test-emulator
+test-emulator: github-emulator $(BIN)/gotestsum ## Test GitHub's driver against an emulator that others wrote. Sets itself up.
+	@GOZER_GITHUB_EMULATOR='$(GITHUB_EMULATOR)' $(GOTESTSUM) --format testname -- -count=1 -timeout 5m -tags emulator -run '^TestEmulator$$' $(TESTFLAGS) ./internal/drivers/github
+
 .PHONY: model-check
 model-check: ## Search every state of small worlds around the queue engine: minutes, gigabytes.
 	@go test ./internal/gate/modelcheck -count=1 -run TestWorlds -exhaustive -v -timeout 60m

