@@ -119,7 +119,7 @@ github-descriptions: $(BUILD)/share/github/.stamp ## Get GitHub's own descriptio
 
 # Another's emulator of GitHub, with the Node that it needs: most of that is of no
 # use here. No script of a package is run.
-GITHUB_EMULATOR := $(BUILD)/share/github/emulator
+GITHUB_EMULATOR := $(BUILD)/share/github-emulator
 $(GITHUB_EMULATOR)/.stamp: $(HACK)/github/emulator/package.json $(HACK)/github/emulator/package-lock.json | apt-test
 	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)/ && cd $(@D) && \
 	$(STEP) 'got the emulator of GitHub' npm ci --ignore-scripts --no-audit --no-fund --silent && \

@@ -27,6 +27,7 @@ func TestRoles(t *testing.T) {
 	const repo = "acme/zuul-jobs"
 	must(t, stage.Mirror(t.Context(), repo, dir))
 	withRoles(t, repo)
+	withRootedPool(t)
 	c := propose(t, "roles", map[string]string{
 		".zuul.yaml": `- job:
     name: roles
@@ -37,27 +38,28 @@ func TestRoles(t *testing.T) {
     required-projects: [acme/web]
     nodeset:
       nodes:
-        - {name: primary, label: debian}
-        - {name: secondary, label: debian}
+        - {name: primary, label: debian-sudo}
+        - {name: secondary, label: debian-sudo}
       groups:
         - {name: switch, nodes: [primary]}
         - {name: peers, nodes: [secondary]}
-    pre-run: ci/roles-pre.yaml
+    pre-run: [ci/roles-pre.yaml, ci/roles-multi.yaml]
     run: ci/roles-run.yaml
     post-run: ci/roles-post.yaml
 - project:
     queue: integrated
     check: {jobs: [roles]}
 `,
-		"ci/roles-pre.yaml":  rolesPre,
-		"ci/roles-run.yaml":  rolesRun,
-		"ci/roles-post.yaml": rolesPost,
+		"ci/roles-pre.yaml":   rolesPre,
+		"ci/roles-multi.yaml": rolesMulti,
+		"ci/roles-run.yaml":   rolesRun,
+		"ci/roles-post.yaml":  rolesPost,
 	})
 	err := stage.AwaitStatus(t.Context(), c, "check", "success", 4*time.Minute)
 	log := buildLog(t, "roles")
 	t.Logf("the log:\n%s", log)
 	must(t, err)
-	for _, want := range []string{"# Job Information", "primary reaches secondary", "output of primary", "checked out to:", "POST-RUN END RESULT_NORMAL"} {
+	for _, want := range []string{"# Job Information", "primary reaches secondary", "root reaches secondary", "output of primary", "checked out to:", "POST-RUN END RESULT_NORMAL"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q", want)
 		}
@@ -101,23 +103,48 @@ const rolesPre = `- hosts: localhost
     - ensure-output-dirs
 `
 
+// These want variables that localhost has not, here as in Zuul: a playbook of
+// their own never speaks of it.
+const rolesMulti = `- hosts: all
+  roles:
+    - multi-node-known-hosts
+`
+
 const rolesRun = `- hosts: primary
   tasks:
     - name: With the key of the build
       command: ssh -o StrictHostKeyChecking=no -p {{ hostvars['secondary'].ansible_port }} zuul@{{ hostvars['secondary'].nodepool.private_ipv4 }} echo primary reaches secondary
 - hosts: all
   tasks:
+    - include_role: {name: copy-build-sshkey}
+      vars: {copy_sshkey_target_user: root}
+    - include_role: {name: update-json-file}
+      vars:
+        update_json_file_name: /etc/docker/daemon.json
+        update_json_file_become: true
+        update_json_file_combine: {mirrors: [none]}
+    - name: Leave something of root's
+      shell: echo of root >/var/log/mine.log && chmod 600 /var/log/mine.log
+      become: true
     - name: Leave something
       shell: echo output of {{ inventory_hostname }} | tee ~/zuul-output/logs/out.txt; echo artifact > ~/zuul-output/artifacts/a.txt
 `
 
-const rolesPost = `- hosts: all
+const rolesPost = `- hosts: primary
+  tasks:
+    - name: With the key that root has now
+      become: true
+      command: ssh -o StrictHostKeyChecking=no -p {{ hostvars['secondary'].ansible_port }} zuul@{{ hostvars['secondary'].nodepool.private_ipv4 }} echo root reaches secondary
+- hosts: all
+  vars: {zuul_copy_output: {/var/log/mine.log: logs}, stage_dir: "{{ ansible_user_dir }}/zuul-output"}
   roles:
+    - stage-output
+    - revoke-sudo
     - fetch-output
     - remove-build-sshkey
 - hosts: localhost
   roles:
     - merge-output-to-logs
   post_tasks:
-    - shell: cat {{ zuul.executor.log_root }}/primary/out.txt && ls {{ zuul.executor.log_root }} {{ zuul.executor.log_root }}/zuul-info && test -s {{ zuul.executor.log_root }}/job-output.txt && grep -q '"phase"' {{ zuul.executor.log_root }}/job-output.json
+    - shell: cat {{ zuul.executor.log_root }}/primary/out.txt && grep root {{ zuul.executor.log_root }}/primary/mine.log && ls {{ zuul.executor.log_root }} {{ zuul.executor.log_root }}/zuul-info && test -s {{ zuul.executor.log_root }}/job-output.txt && grep -q '"phase"' {{ zuul.executor.log_root }}/job-output.json
 `

@@ -17,16 +17,7 @@ import (
 // machine; elsewhere nothing can; and root of a container is not root of a machine.
 func TestRoot(t *testing.T) {
 	onFailure(t)
-	var pool gozer.NodePool
-	must(t, stage.Kube.Get(t.Context(), client.ObjectKey{Namespace: story.Namespace, Name: "default"}, &pool))
-	sudo := pool.Spec.Labels[0]
-	sudo.Name, sudo.Root = "debian-sudo", gozer.RootBySudo
-	root := pool.Spec.Labels[0]
-	root.Name, root.Root, root.Home = "debian-root", gozer.RootAlways, "/root"
-	rooted := &gozer.NodePool{ObjectMeta: metav1.ObjectMeta{Namespace: story.Namespace, Name: "rooted"},
-		Spec: gozer.NodePoolSpec{Labels: []gozer.NodeLabel{sudo, root}, AllowedTenants: []string{story.Tenant}}}
-	must(t, stage.Kube.Create(t.Context(), rooted))
-	t.Cleanup(func() { must(t, stage.Kube.Delete(context.Background(), rooted)) })
+	withRootedPool(t)
 	c := propose(t, "root", map[string]string{
 		".zuul.yaml": `- job:
     name: api-root
@@ -64,6 +55,21 @@ func TestRoot(t *testing.T) {
 	}
 }
 
+// withRootedPool has labels debian-sudo and debian-root while the test runs.
+func withRootedPool(t *testing.T) {
+	t.Helper()
+	var pool gozer.NodePool
+	must(t, stage.Kube.Get(t.Context(), client.ObjectKey{Namespace: story.Namespace, Name: "default"}, &pool))
+	sudo := pool.Spec.Labels[0]
+	sudo.Name, sudo.Root = "debian-sudo", gozer.RootBySudo
+	root := pool.Spec.Labels[0]
+	root.Name, root.Root, root.Home = "debian-root", gozer.RootAlways, "/root"
+	rooted := &gozer.NodePool{ObjectMeta: metav1.ObjectMeta{Namespace: story.Namespace, Name: "rooted"},
+		Spec: gozer.NodePoolSpec{Labels: []gozer.NodeLabel{sudo, root}, AllowedTenants: []string{story.Tenant}}}
+	must(t, stage.Kube.Create(t.Context(), rooted))
+	t.Cleanup(func() { must(t, stage.Kube.Delete(context.Background(), rooted)) })
+}
+
 const rootPlaybook = `- hosts: by-sudo:always
   tasks:
     - shell: echo I am $(id -un)
@@ -89,7 +95,7 @@ const rootPlaybook = `- hosts: by-sudo:always
       loop:
         - mount -t tmpfs none /mnt
         - mknod /tmp/disk b 254 0
-        - echo 1 >/proc/sys/kernel/sysrq
+        - echo x >/proc/sys/kernel/core_pattern
         - ip link add dummy0 type dummy
         - cat /var/run/secrets/kubernetes.io/serviceaccount/token
 - hosts: never
