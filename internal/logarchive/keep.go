@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gozer-dev/gozer/internal/buildspec"
 	"github.com/gozer-dev/gozer/internal/logstore"
@@ -35,20 +38,34 @@ func (a *Archive) MoveAll(ctx context.Context, from *logstore.Store) error {
 	ended, err := from.Final()
 	errs := []error{err}
 	again := map[logstore.Key]later{} // what is gone is forgotten
+	var mu sync.Mutex
+	var moves errgroup.Group
+	moves.SetLimit(movesAtOnce)
 	for _, i := range ended {
 		l, failed := a.later[i.Key]
 		if failed && a.opts.Now().Before(l.at) {
+			mu.Lock()
 			again[i.Key] = l
+			mu.Unlock()
 			continue
 		}
-		if err := a.moveInTime(ctx, from, i); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", i.Key, err))
-			again[i.Key] = l.next(a.opts.Now())
-		}
+		moves.Go(func() error {
+			if err := a.moveInTime(ctx, from, i); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("%s: %w", i.Key, err))
+				again[i.Key] = l.next(a.opts.Now())
+			}
+			return nil
+		})
 	}
+	_ = moves.Wait() // nothing of it ends the others
 	a.later = again
 	return errors.Join(errs...)
 }
+
+// movesAtOnce: what a bucket elsewhere takes is its answers' time, not its width.
+const movesAtOnce = 8
 
 // later is when a move that failed is tried again: what will never go must not
 // be sent as a whole every time.

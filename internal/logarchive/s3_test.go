@@ -23,6 +23,8 @@ type fakeS3 struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	types   map[string]string
+	// locked cannot be deleted.
+	locked string
 }
 
 type s3List struct {
@@ -54,6 +56,8 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !exists:
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `<Error><Code>NoSuchKey</Code></Error>`)
+	case r.Method == http.MethodDelete && key == f.locked:
+		http.Error(w, "<Error><Code>AccessDenied</Code></Error>", http.StatusForbidden)
 	case r.Method == http.MethodDelete:
 		delete(f.objects, key)
 		w.WriteHeader(http.StatusNoContent)
@@ -80,6 +84,24 @@ func (f *fakeS3) list(w http.ResponseWriter, r *http.Request) {
 	}
 	out.Prefixes = slices.Compact(out.Prefixes)
 	_ = xml.NewEncoder(w).Encode(out)
+}
+
+// TestSweepGoesOn: a log that cannot be deleted is told of, and keeps no others.
+func TestSweepGoesOn(t *testing.T) {
+	f := &fakeS3{objects: map[string][]byte{}, types: map[string]string{}, locked: "acme/build-a/1/x"}
+	srv := httptest.NewServer(f)
+	defer srv.Close()
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	a := openArchive(t, "s3://bucket?region=us-east-1&use_path_style=true&request_checksum_calculation=when_required&endpoint="+srv.URL, Options{MaxAge: time.Hour})
+	second := attemptA
+	second.Attempt = 2
+	put(t, a, attemptA, "x", "123")
+	put(t, a, second, "x", "12345")
+	got, err := a.Sweep(t.Context())
+	if err == nil || !strings.Contains(err.Error(), attemptA.String()) || got != (logstore.Swept{Removed: 1, RemovedBytes: 5, Kept: 3}) {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 // TestS3: credentials come from the environment, and a server that is not

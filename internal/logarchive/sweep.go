@@ -3,6 +3,7 @@ package logarchive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,39 +26,47 @@ type attempt struct {
 func (a *Archive) Sweep(ctx context.Context) (logstore.Swept, error) {
 	var done logstore.Swept
 	var left []attempt
-	remove := func(t attempt) error {
+	var failed []error
+	// What cannot be deleted, a bucket may lock objects, does not keep the others.
+	remove := func(t attempt) bool {
 		if err := a.remove(ctx, t.key); err != nil {
-			return err
+			if len(failed) < toldFailures {
+				failed = append(failed, fmt.Errorf("%s: %w", t.key, err))
+			}
+			return false
 		}
 		done.Removed++
 		done.RemovedBytes += t.size
-		return nil
+		return true
 	}
 	err := a.attempts(ctx, func(t attempt) error {
-		if a.opts.MaxAge > 0 && a.opts.Now().Sub(t.modified) > a.opts.MaxAge {
-			return remove(t)
+		tooOld := a.opts.MaxAge > 0 && a.opts.Now().Sub(t.modified) > a.opts.MaxAge
+		if tooOld && remove(t) {
+			return nil
 		}
 		done.Kept += t.size
-		if a.opts.MaxTotalBytes > 0 {
+		if !tooOld && a.opts.MaxTotalBytes > 0 {
 			left = append(left, t)
 		}
-		return nil
+		return ctx.Err()
 	})
 	if err != nil {
-		return done, err
+		return done, errors.Join(append(failed, err)...)
 	}
 	slices.SortStableFunc(left, func(x, y attempt) int { return x.modified.Compare(y.modified) })
 	for _, t := range left {
-		if done.Kept <= a.opts.MaxTotalBytes {
+		if done.Kept <= a.opts.MaxTotalBytes || ctx.Err() != nil {
 			break
 		}
-		if err := remove(t); err != nil {
-			return done, err
+		if remove(t) {
+			done.Kept -= t.size
 		}
-		done.Kept -= t.size
 	}
-	return done, nil
+	return done, errors.Join(append(failed, ctx.Err())...)
 }
+
+// toldFailures of one sweep; there may be as many as there are logs.
+const toldFailures = 10
 
 // SweepEvery sweeps until ctx ends; errors go to logf.
 func (a *Archive) SweepEvery(ctx context.Context, every time.Duration, logf func(format string, args ...any)) {
