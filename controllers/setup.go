@@ -70,6 +70,7 @@ type Options struct {
 // Workers of the controllers that wait for others most of the time.
 const (
 	eventWorkers   = 8
+	queueWorkers   = 4
 	prepareWorkers = 8
 	buildWorkers   = 8
 )
@@ -98,7 +99,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		"pipeline":   &pipeline.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Loader: loader, Namespace: o.Namespace, Workers: eventWorkers, Now: now},
 		"timer":      &timer.Reconciler{Client: c, Loader: loader, Namespace: o.Namespace, Grace: timer.GraceOf(o.EventTTL), Now: now},
 		"changequeue": &changequeue.Reconciler{Client: c, Live: mgr.GetAPIReader(), Hosts: o.Hosts, Tips: o.Merger,
-			Recorder: events, WebURL: o.Build.WebURL, Now: now},
+			Recorder: events, WebURL: o.Build.WebURL, Workers: queueWorkers, Now: now},
 		"failures":     &changequeue.Failures{Client: c, Recorder: events, Now: now},
 		"queueitem":    &queueitem.Reconciler{Client: c, Merger: o.Merger, Loader: loader, Now: now, Workers: prepareWorkers},
 		"buildset":     &buildset.Reconciler{Client: c, History: o.History, Now: now},

@@ -61,7 +61,10 @@ type Reconciler struct {
 	Recorder record.EventRecorder
 	// WebURL is where people reach Gozer's pages; empty when they cannot.
 	WebURL string
-	Now    func() time.Time
+	// Workers is how many queues are looked at at once: a code host that is slow to
+	// merge or to be told keeps the queues that wait for it, and no others.
+	Workers int
+	Now     func() time.Time
 
 	written written
 	// people wait for what is only for them.
@@ -106,7 +109,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&gozer.ChangeQueue{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&gozer.QueueItem{}, handler.EnqueueRequestsFromMapFunc(queueOfItem), builder.WithPredicates(itemMatters())).
 		Watches(&gozer.BuildSet{}, handler.EnqueueRequestsFromMapFunc(queueOfBuildSet), builder.WithPredicates(buildSetMatters())).
-		WithOptions(retry.Options(1)).
+		WithOptions(retry.Options(r.Workers)).
 		Complete(r)
 }
 

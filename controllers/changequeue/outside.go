@@ -66,13 +66,22 @@ func (r *Reconciler) wait(ctx context.Context, s *scope, i *item, kind gate.Kind
 	if h := s.hosts[i.Name]; kind == gate.Report && h.Refused != "" {
 		r.rememberRefusal(s.refusedKey(i.Name), h)
 	}
-	delay := retryHost
-	if errors.Is(err, drivers.ErrTryLater) {
-		delay = retryMerge
-	}
-	s.comeBack(delay)
+	s.comeBack(delayOf(err, r.Now()))
 	logf.FromContext(ctx).Info("The code host has to be asked again", "item", i.Name, "action", kind, "reason", err.Error())
 	i.Status.Reason = convert.Cut(fmt.Sprintf("%s is tried again: %v", kind, err), 1000)
+}
+
+// delayOf an error is how soon its host is asked again: of one that does not
+// answer, all queues that wait for it would ask every two seconds.
+func delayOf(err error, now time.Time) time.Duration {
+	var unanswered *drivers.UnansweredError
+	switch {
+	case errors.Is(err, drivers.ErrTryLater):
+		return retryMerge
+	case errors.As(err, &unanswered):
+		return max(unanswered.Again.Sub(now), retryHost)
+	}
+	return retryHost
 }
 
 func (s *scope) refusedKey(name string) refusedKey {

@@ -43,7 +43,7 @@ func (r *Reconciler) courtesy(ctx context.Context, s *scope, i *item, actions []
 	err := r.announce(ctx, s, i, actions, what)
 	if err != nil {
 		logf.FromContext(ctx).Info("What begins could not be reported", "item", i.Name, "what", what, "reason", err.Error())
-		s.comeBack(retryHost)
+		s.comeBack(delayOf(err, r.Now()))
 	}
 	return err == nil
 }

@@ -7,6 +7,7 @@ package hosts
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -202,7 +203,7 @@ func (r *Registry) read(ctx context.Context, name string, known entry) (entry, e
 		e.host = known.host
 		return e, nil
 	}
-	e.host, err = driver(&c, s.Data[credential])
+	e.host, err = r.driver(&c, s.Data[credential])
 	return e, err
 }
 
@@ -211,12 +212,13 @@ func versions(c *gozer.Connection, s *corev1.Secret) [2]string {
 	return [2]string{fmt.Sprintf("%s/%d", c.UID, c.Generation), fmt.Sprintf("%s/%s", s.UID, s.ResourceVersion)}
 }
 
-func driver(c *gozer.Connection, credential []byte) (drivers.Host, error) {
+func (r *Registry) driver(c *gozer.Connection, credential []byte) (drivers.Host, error) {
+	transport := drivers.Impatient(http.DefaultTransport, r.Now)
 	switch c.Spec.Driver {
 	case "gitea":
-		return gitea.New(gitea.Config{URL: c.Spec.URL, WebURL: c.Spec.WebURL, Token: string(credential)}), nil
+		return gitea.New(gitea.Config{URL: c.Spec.URL, WebURL: c.Spec.WebURL, Token: string(credential), Transport: transport}), nil
 	case "github":
-		cfg := github.Config{URL: c.Spec.URL, WebURL: c.Spec.WebURL, Observe: func(r github.Request) {
+		cfg := github.Config{URL: c.Spec.URL, WebURL: c.Spec.WebURL, Transport: transport, Observe: func(r github.Request) {
 			requests.WithLabelValues(c.Name, r.Endpoint, strconv.Itoa(r.Code)).Inc()
 		}}
 		if id := appID(c); id != "" {

@@ -25,7 +25,10 @@ type Config struct {
 	// URL of the host as it is reached; WebURL as people reach it.
 	URL, WebURL string
 	Token       string
-	HTTP        *http.Client
+	// HTTP is a client of its own when it is nil, with Transport.
+	HTTP *http.Client
+	// Transport sends requests; http.DefaultTransport when it is nil.
+	Transport http.RoundTripper
 	// Now is time.Now when it is nil.
 	Now func() time.Time
 }
@@ -51,7 +54,7 @@ func New(cfg Config) *Client {
 		cfg.WebURL = cfg.URL
 	}
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: requestTimeout}
+		cfg.HTTP = &http.Client{Timeout: requestTimeout, Transport: cfg.Transport}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
