@@ -124,7 +124,11 @@ func (b *build) handOver(ctx context.Context, out buildspec.Outcome) buildspec.O
 	case all.Empty():
 		return out
 	}
-	if failed := b.give(ctx, all, "?final=true"); failed != nil {
+	failed := b.give(ctx, all, "?final=true")
+	switch {
+	case failed != nil && out.Result.Failed():
+		return out // no job runs with what it returned: it stays what it is
+	case failed != nil:
 		return *failed
 	}
 	out.Returned = true

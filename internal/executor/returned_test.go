@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -123,6 +124,27 @@ func TestReturnedNonsense(t *testing.T) {
 			if out.Result != model.BuildError || out.Returned || got() != "" {
 				t.Errorf("outcome %+v, handed over %q", out, got())
 			}
+		})
+	}
+}
+
+// TestReturnedAreNotDelivered: jobs after it lack what a job returned, so a success
+// is tried again; a failure stays one.
+func TestReturnedAreNotDelivered(t *testing.T) {
+	t.Parallel()
+	for end, want := range map[string]model.BuildResult{"true": model.Retry, "false": model.Failure} {
+		t.Run(string(want), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			got := w.takeResults(1 << 30)
+			w.opts.LogGiveUp = 300 * time.Millisecond
+			w.project(map[string]file{"run.sh": script(`echo '{"data": {"a": 1}}' > "$GOZER_RESULTS"; ` + end + "\n")})
+			w.spec.Run = w.playbooks("run.sh")
+			out, log := w.run()
+			if out.Result != want || out.Returned || got() != "" {
+				t.Errorf("outcome %+v, handed over %q", out, got())
+			}
+			wants(t, log, []string{"What the job returned was not delivered"}, nil)
 		})
 	}
 }
