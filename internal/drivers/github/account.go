@@ -167,8 +167,8 @@ func (c *Client) account(ctx context.Context, p model.Project) (*account, error)
 	if !drivers.IsProject(p.Name) {
 		return nil, fmt.Errorf("%q is no repository of GitHub, which are called owner/name: %w", p.Name, drivers.ErrNotFound)
 	}
-	if c.app == nil {
-		return c.accounts[""], nil
+	if c.token != nil {
+		return c.token, nil
 	}
 	owner, repo := split(p)
 	c.mu.Lock()
@@ -227,7 +227,7 @@ func (c *Client) forget(a *account) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for owner, known := range c.accounts {
-		if owner != "" && known == a {
+		if known == a {
 			delete(c.accounts, owner)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gozer-dev/gozer/internal/drivers"
 	"github.com/gozer-dev/gozer/internal/model"
 	"github.com/gozer-dev/gozer/internal/testkit/fakegithub"
@@ -58,6 +60,41 @@ func TestCredentials(t *testing.T) {
 	_, _, err := w.client.Whoami(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "does not accept the credentials") || strings.Contains(err.Error(), "ghp_wrong") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAllAtOnce: controllers, mergers and polls use one client; the race detector
+// looks.
+func TestAllAtOnce(t *testing.T) {
+	for _, way := range ways {
+		w := newWorld(t, way)
+		w.CreateRepo("umbrella/web", map[string]string{"a": "1"}).Open(fakegithub.Opening{Title: "B", Files: map[string]string{"b": "1"}})
+		if !way.token {
+			w.Install("umbrella", nil)
+		}
+		p := model.Project{Hostname: "github.com", Name: "umbrella/web"}
+		var all errgroup.Group
+		for range 3 {
+			all.Go(func() error {
+				_, _, err := w.client.Whoami(t.Context())
+				return err
+			})
+			all.Go(func() error {
+				_, err := w.client.Remote(t.Context(), p)
+				return err
+			})
+			all.Go(func() error {
+				_, err := w.client.Change(t.Context(), p, 1)
+				return err
+			})
+			all.Go(func() error {
+				_, err := w.client.Health(t.Context())
+				return err
+			})
+		}
+		if err := all.Wait(); err != nil {
+			t.Errorf("%s: %v", way.name, err)
+		}
 	}
 }
 

@@ -47,11 +47,11 @@ type Client struct {
 	checks        *lru.Cache[string, checkSet]
 	known         *lru.Cache[string, readChange]
 	having        *lru.Cache[string, found]
+	// app speaks as the App itself, and token for whoever has the token; one is nil.
+	app, token *account
 
 	mu sync.Mutex
-	// app speaks as the App itself; nil with a token.
-	app *account
-	// accounts by owner of repositories; with a token there is one, "".
+	// accounts of the App's installations, by owner of repositories.
 	accounts map[string]*account
 	// open pull requests that name others, by owner.
 	open map[string]openPulls
@@ -108,7 +108,7 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.PrivateKey) > 0 {
 		c.app, err = c.newApp()
 	} else {
-		c.accounts[""] = c.newAccount("", tokenTransport(cfg.Token), nil)
+		c.token = c.newAccount("", tokenTransport(cfg.Token), nil)
 	}
 	return c, err
 }
@@ -157,7 +157,7 @@ func (c *Client) Remote(ctx context.Context, p model.Project) (gitrepo.Remote, e
 
 // Whoami asks for the App, or the account of the token.
 func (c *Client) Whoami(ctx context.Context) (login, version string, err error) {
-	a, get := c.accounts[""], func(a *account) (string, *github.Response, error) {
+	a, get := c.token, func(a *account) (string, *github.Response, error) {
 		u, resp, err := a.rest.Users.Get(ctx, "")
 		return u.GetLogin(), resp, err
 	}

@@ -31,8 +31,10 @@ func (c *Client) Health(ctx context.Context) (drivers.Health, error) {
 	}
 	c.mu.Lock()
 	accounts := slices.Collect(maps.Values(c.accounts))
-	if c.app != nil {
-		accounts = append(accounts, c.app)
+	for _, a := range []*account{c.app, c.token} {
+		if a != nil {
+			accounts = append(accounts, a)
+		}
 	}
 	for what, at := range c.lacking {
 		if c.cfg.Now().Sub(at) < keepLacking && !slices.Contains(h.MissingPermissions, what) {
