@@ -70,7 +70,7 @@ type Options struct {
 // Workers of the controllers that wait for others most of the time.
 const (
 	eventWorkers   = 8
-	queueWorkers   = 4
+	queueWorkers   = 2
 	prepareWorkers = 8
 	buildWorkers   = 8
 )
